@@ -1,0 +1,62 @@
+# Two commands do all the set-up: `make demo` and `make test`.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+# The newest worker library needs Python 3.13; its contract test is skipped without one.
+PYTHON_313 := $(shell command -v python3.13 2>/dev/null)
+
+.PHONY: demo run test unit contract e2e check format bench lock worker-venv clean
+
+demo: $(READY)
+	@$(BIN)/python -m simulator.demo $(ARGS)
+
+run: $(READY)
+	@$(BIN)/python -m simulator.run $(ARGS)
+
+test: $(READY) worker-venv
+	$(BIN)/pytest $(ARGS)
+
+unit contract e2e: $(READY)
+	$(BIN)/pytest tests/$@ $(ARGS)
+
+check: $(READY)
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+format: $(READY)
+	$(BIN)/ruff format
+	$(BIN)/ruff check --fix
+
+bench: $(READY)
+	@$(BIN)/python -m tests.bench $(ARGS)
+
+# The locks hold every version for every supported Python; run this after a change of pyproject.toml.
+lock: $(READY)
+	$(BIN)/pip install --quiet uv
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate \
+		pyproject.toml -o requirements.txt
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate \
+		pyproject.toml --group dev -c requirements.txt -o requirements-dev.txt
+
+worker-venv:
+ifneq ($(PYTHON_313),)
+	@$(MAKE) --no-print-directory .venv-3.13/.ready || \
+		echo "no usable Python 3.13: the test with the real worker library is skipped"
+endif
+
+.venv-3.13/.ready: requirements.txt requirements-worker.txt
+	$(PYTHON_313) -m venv .venv-3.13
+	.venv-3.13/bin/pip install --quiet -r requirements.txt -r requirements-worker.txt
+	@touch $@
+
+$(READY): requirements.txt requirements-dev.txt
+	@test -d $(VENV) || $(PYTHON) -m venv $(VENV)
+	@echo "Installing what is needed into $(VENV) (once) ..."
+	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+clean:
+	rm -rf $(VENV) .venv-3.13 .run .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

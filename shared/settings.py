@@ -1,0 +1,156 @@
+"""What the app is told by its environment: one frozen value, a pure function of a mapping."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from shared.errors import SettingsError
+
+_MISSING: Any = object()
+
+
+def _pairs(text: str) -> dict[str, str]:
+    """Read ``general=+15550001,fraud=+15550002``."""
+    pairs = [item.partition("=") for item in text.split(",") if item.strip()]
+    if not all(separator and value.strip() for _, separator, value in pairs):
+        raise ValueError
+    return {key.strip().lower(): value.strip() for key, _, value in pairs}
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(item.strip() for item in text.split(",") if item.strip())
+
+
+def _positive(text: str) -> float:
+    value = float(text)
+    if not value > 0:
+        raise ValueError
+    return value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """The settings, by concern. Keys are for local use: in Azure the app has an identity."""
+
+    # where we are
+    public_base_url: str
+    """``https://`` and the name under which ACS reaches us; never taken from a request."""
+    callback_signing_keys: tuple[str, ...] = field(repr=False)
+    """Sign the callback URLs; the first signs, all verify, so that a key can be replaced."""
+    is_hosted: bool
+    """Runs in Azure, so the identity is a managed one."""
+    azure_client_id: str | None
+    log_level: str
+
+    # Azure Communication Services
+    acs_endpoint: str
+    acs_access_key: str | None = field(repr=False)
+    acs_audience: str
+    """The immutable id of the ACS resource: for whom callback tokens are made."""
+    acs_issuer: str
+    acs_jwks_url: str
+    acs_source_number: str | None
+    cognitive_services_endpoint: str
+
+    # the model
+    openai_endpoint: str
+    """Base URL of the resource; ``/openai/v1/`` is added."""
+    openai_api_key: str | None = field(repr=False)
+    openai_chat_deployment: str
+
+    # state
+    redis_url: str | None = field(repr=False)
+    redis_host: str | None
+    redis_port: int | None
+    session_ttl_s: int
+
+    # the agent
+    transfer_targets: Mapping[str, str]
+    """Queue name to phone number."""
+    filler_after_s: float
+    first_sentence_s: float
+    turn_timeout_s: float
+
+    # the call flow
+    callback_ack_s: float
+    lease_s: float
+    sweep_period_s: float
+    silent_call_s: float
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str]) -> "Settings":
+        """Read settings from *env*.
+
+        Raises:
+            SettingsError: Lists every missing or malformed variable at once, never a value.
+        """
+        read = _Reader(env)
+        acs = "https://acscallautomation.communication.azure.com"
+        settings = cls(
+            public_base_url=read("PUBLIC_BASE_URL").rstrip("/"),
+            callback_signing_keys=read("CALLBACK_SIGNING_KEY", _words),
+            is_hosted=bool(read("WEBSITE_INSTANCE_ID", default="")),
+            azure_client_id=read("AZURE_CLIENT_ID", default=None),
+            log_level=read("LOG_LEVEL", str.upper, default="INFO"),
+            acs_endpoint=read("ACS_ENDPOINT"),
+            acs_access_key=read("ACS_ACCESS_KEY", default=None),
+            acs_audience=read("ACS_AUDIENCE"),
+            acs_issuer=read("ACS_ISSUER", default=acs),
+            acs_jwks_url=read("ACS_JWKS_URL", default=f"{acs}/calling/keys"),
+            acs_source_number=read("ACS_SOURCE_NUMBER", default=None),
+            cognitive_services_endpoint=read("COGNITIVE_SERVICES_ENDPOINT"),
+            openai_endpoint=read("AZURE_OPENAI_ENDPOINT"),
+            openai_api_key=read("AZURE_OPENAI_API_KEY", default=None),
+            openai_chat_deployment=read("AZURE_OPENAI_CHAT_DEPLOYMENT"),
+            redis_url=read("REDIS_URL", default=None),
+            redis_host=read("REDIS_HOST", default=None),
+            redis_port=read("REDIS_PORT", int, default=None),
+            session_ttl_s=read("SESSION_TTL_S", int, default=86_400),
+            transfer_targets=read("TRANSFER_TARGETS", _pairs, default={}),
+            filler_after_s=read("FILLER_AFTER_S", _positive, default=1.5),
+            first_sentence_s=read("FIRST_SENTENCE_S", _positive, default=4.0),
+            turn_timeout_s=read("TURN_TIMEOUT_S", _positive, default=15.0),
+            callback_ack_s=read("CALLBACK_ACK_S", _positive, default=4.0),
+            lease_s=read("LEASE_S", _positive, default=20.0),
+            sweep_period_s=read("SWEEP_PERIOD_S", _positive, default=15.0),
+            silent_call_s=read("SILENT_CALL_S", _positive, default=180.0),
+        )
+        if settings.redis_url is None and settings.redis_host is None:
+            read.problem("REDIS_HOST or REDIS_URL is missing")
+        read.raise_problems()
+        if settings.lease_s <= settings.turn_timeout_s:
+            raise SettingsError("LEASE_S must be longer than TURN_TIMEOUT_S")
+        return settings
+
+
+class _Reader:
+    """Reads variables and collects what is wrong with them."""
+
+    def __init__(self, env: Mapping[str, str]) -> None:
+        self._env = env
+        self._problems: list[str] = []
+
+    def __call__(
+        self, name: str, convert: Callable[[str], Any] = str, *, default: Any = _MISSING
+    ) -> Any:
+        """The variable *name*; empty counts as missing, as in a settings file."""
+        text = self._env.get(name, "").strip()
+        if not text:
+            if default is _MISSING:
+                self.problem(f"{name} is missing")
+                return convert("") if convert in (str, _words) else None
+            return default
+        try:
+            return convert(text)
+        except ValueError:
+            self.problem(f"{name} is malformed")
+            return None
+
+    def problem(self, text: str) -> None:
+        """Note what is wrong."""
+        self._problems.append(text)
+
+    def raise_problems(self) -> None:
+        """Raise if anything is wrong."""
+        if self._problems:
+            raise SettingsError("; ".join(self._problems))
