@@ -1,0 +1,84 @@
+"""The model's messages for one call of it, from what the session remembers. Pure."""
+
+import json
+from collections.abc import Iterable, Sequence
+
+from shared.types import Json
+
+MAX_MESSAGES = 80
+"""Of an agent's history that the model is shown; the rest stays in the session."""
+
+_SENT = ("role", "content", "tool_calls", "tool_call_id")
+
+_RESUMED = (
+    "The line was interrupted after your last words. Go on from there; do not repeat what was said."
+)
+
+
+def chat_messages(system: str, history: Sequence[Json], *, turn: int, utterance: str) -> list[Json]:
+    """What to send to the model.
+
+    Args:
+        system: The agent's rendered prompt.
+        history: The agent's messages, oldest first, each with the ``turn`` it belongs to.
+        turn: The turn to answer.
+        utterance: What the caller said in it. An agent that was handed the call in this turn does
+            not have it in its history, and is shown it nevertheless.
+    """
+    kept = _from_a_whole_exchange(history[-MAX_MESSAGES:])
+    before = [one for one in kept if one.get("turn") != turn]
+    current = [one for one in kept if one.get("turn") == turn]
+    if utterance and not any(one["role"] == "user" for one in current):
+        current.insert(0, {"role": "user", "content": utterance})
+    messages = [{"role": "system", "content": system}, *merge_spoken([*before, *current])]
+    if current and _is_spoken(current[-1]):
+        messages.append({"role": "system", "content": _RESUMED})
+    return messages
+
+
+def merge_spoken(history: Iterable[Json]) -> list[Json]:
+    """Join the sentences of a reply, which are kept one by one, into one message.
+
+    A reply is kept sentence by sentence because each is kept before it is spoken. Keys that are
+    ours (``turn``, ``n``, ``event``) do not appear in the result.
+    """
+    merged: list[Json] = []
+    for one in history:
+        message = {key: one[key] for key in _SENT if key in one}
+        last = merged[-1] if merged else None
+        if last is not None and _is_spoken(last) and message["role"] == "assistant":
+            texts = [text for text in (last["content"], message.get("content")) if text]
+            merged[-1] = {**message, "content": " ".join(texts)}
+        else:
+            merged.append(message)
+    return merged
+
+
+def assistant_calls(calls: Sequence[tuple[str, str, str]]) -> Json:
+    """The assistant's message that calls tools; *calls* are (id, name, arguments as JSON text)."""
+    return {
+        "role": "assistant",
+        "content": None,
+        "tool_calls": [
+            {"id": call_id, "type": "function", "function": {"name": name, "arguments": arguments}}
+            for call_id, name, arguments in calls
+        ],
+    }
+
+
+def tool_result(call_id: str, result: Json) -> Json:
+    """The answer of a tool, for the model."""
+    content = json.dumps(result, ensure_ascii=False, separators=(",", ":"), default=str)
+    return {"role": "tool", "tool_call_id": call_id, "content": content}
+
+
+def _is_spoken(message: Json) -> bool:
+    return message["role"] == "assistant" and not message.get("tool_calls")
+
+
+def _from_a_whole_exchange(history: Sequence[Json]) -> Sequence[Json]:
+    """Drop what a cut left dangling: tool answers whose call is no longer there."""
+    for index, one in enumerate(history):
+        if one["role"] != "tool":
+            return history[index:]
+    return ()

@@ -1,0 +1,111 @@
+"""What a tool is given besides its arguments, and what it may reach.
+
+None of this can be supplied by the model: the conversation or the HTTP function builds it.
+"""
+
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+from shared.clock import Clock
+from shared.knowledge.passages import Passage
+from shared.tools.records import RecordStore
+from shared.types import AgentName, SessionId
+
+Channel = Literal["agent", "http"]
+"""Who calls: the model in a turn, or a client over HTTP."""
+
+CLIENT_ID = "client_id"
+CALLER_NAME = "caller_name"
+CALLER_NUMBER = "caller_number"
+AUTHENTICATED = "authenticated"
+MFA_VERIFIED = "mfa_verified"
+
+_REFERENCE_ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"  # no look-alikes: it is read aloud
+
+
+class SessionFacts(Protocol):
+    """What the session knows, one value per key; `MemoManager` is one."""
+
+    def get_context(self, key: str, default: object = None, /) -> object:
+        """The value of *key*, or *default*."""
+        ...
+
+    def set_context(self, key: str, value: object, /) -> object:
+        """Remember a JSON value under *key*."""
+        ...
+
+
+class KnowledgeBase(Protocol):
+    """Finds what the bank has written down."""
+
+    @property
+    def source(self) -> str:
+        """Where results come from: ``mock`` for the embedded articles, ``cosmos_vector`` else."""
+        ...
+
+    async def search(self, query: str, *, collection: str, top_k: int) -> Sequence[Passage]:
+        """The best passages for *query*, best first; empty if nothing matches.
+
+        Raises:
+            UpstreamError: The knowledge base cannot be reached. Never an empty answer instead.
+        """
+        ...
+
+
+def new_reference(prefix: str) -> str:
+    """A reference to read out to a caller, for example ``ESC-7K2M9QXA``; unique in practice."""
+    return prefix + "-" + "".join(secrets.choice(_REFERENCE_ALPHABET) for _ in range(8))
+
+
+@dataclass(frozen=True, slots=True)
+class ToolServices:
+    """What tools may reach."""
+
+    records: RecordStore
+    knowledge: KnowledgeBase
+    transfer_targets: Mapping[str, str]
+    """Queue name (lower case) to the phone number that answers it."""
+    clock: Clock
+    new_id: Callable[[str], str] = new_reference
+
+
+@dataclass(slots=True)
+class EphemeralFacts:
+    """Facts of a call that belongs to no session; forgotten with it."""
+
+    values: dict[str, object] = field(default_factory=dict)
+
+    def get_context(self, key: str, default: object = None, /) -> object:
+        """The value of *key*, or *default*."""
+        return self.values.get(key, default)
+
+    def set_context(self, key: str, value: object, /) -> None:
+        """Remember *value* under *key*."""
+        self.values[key] = value
+
+
+@dataclass(frozen=True, slots=True)
+class ToolContext:
+    """Who calls a tool, on whose behalf, and what it may use."""
+
+    session_id: SessionId | None
+    agent: AgentName | None
+    channel: Channel
+    memo: SessionFacts
+    idempotency_key: str
+    """Names this call: a second one with the same key gets the first one's result."""
+    services: ToolServices
+
+    @property
+    def client_id(self) -> str | None:
+        """The customer this session has verified; None as long as nobody is."""
+        client_id = self.memo.get_context(CLIENT_ID, None)
+        is_verified = self.memo.get_context(AUTHENTICATED, False) is True
+        return client_id if is_verified and isinstance(client_id, str) and client_id else None
+
+    @property
+    def is_mfa_verified(self) -> bool:
+        """Whether the verified customer has also passed the second factor."""
+        return self.client_id is not None and self.memo.get_context(MFA_VERIFIED, False) is True
