@@ -1,0 +1,262 @@
+"""Every rule of a call, and nothing else: no I/O, no clock, no randomness.
+
+``advance(state, event)`` is total: any event in any state gives a step, and never raises. An event
+that does not fit (stale, late, twice) gives the state back unchanged. What is said is not decided
+here: the flow hands the agent a `Cue`, and the agent's turn comes back as events.
+
+    NEW -> RINGING -> THINKING <-> LISTENING
+                         |  (goodbye, transfer)
+                         v
+                      PARTING -> HANGING_UP | TRANSFERRING -> ENDED
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from shared.agent.turn import After, Cue, CueKind
+from shared.calls import events as ev
+from shared.calls import leg
+from shared.calls.commands import Command, Speak
+from shared.calls.draft import Draft, kind_of
+from shared.calls.state import CallState, Channel, Phase
+from shared.types import AgentName, CommandId, Json
+
+MAX_SILENCES = 3
+MAX_MISSES = 3
+MAX_FAILURES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one event brings about."""
+
+    state: CallState
+    commands: tuple[Command, ...] = ()
+    """New, in the order in which they are to be done."""
+    done: tuple[CommandId, ...] = ()
+    """Leave the outbox: done, proven done by the event, or called off."""
+    messages: tuple[tuple[AgentName, Json], ...] = ()
+    """To be added to the agents' histories."""
+
+
+def advance(state: CallState, event: ev.Event) -> Step:
+    """Decide what follows from *event*."""
+    rule = _RULES.get(type(event))
+    is_late = isinstance(event, ev.CommandEvent) and event.command_id not in state.open
+    if rule is None or is_late:
+        return Step(state)
+    draft = Draft(state)
+    rule(draft, event)
+    return Step(draft.state, tuple(draft.commands), tuple(draft.done), tuple(draft.messages))
+
+
+# --- the conversation -------------------------------------------------------------------------
+
+
+def _on_chat_opened(draft: Draft, event: ev.ChatOpened) -> None:
+    if draft.state.phase is Phase.NEW:
+        draft.set(channel=Channel.CHAT, agent=event.agent or draft.state.agent)
+        draft.respond(Cue(CueKind.GREETING))
+
+
+def _on_text_received(draft: Draft, event: ev.TextReceived) -> None:
+    if draft.state.channel is Channel.CHAT and draft.state.phase is Phase.LISTENING:
+        _take_input(draft, Cue(CueKind.UTTERANCE, event.text), event.text, event.id)
+
+
+def _on_speech_recognized(draft: Draft, event: ev.SpeechRecognized) -> None:
+    if not draft.heard(event.operation_context):
+        return
+    if event.text.strip():
+        _take_input(draft, Cue(CueKind.UTTERANCE, event.text), event.text, event.id)
+    else:
+        _missed(draft)
+
+
+def _on_tones_collected(draft: Draft, event: ev.TonesCollected) -> None:
+    if not draft.heard(event.operation_context):
+        return
+    if event.tones:
+        _take_input(draft, Cue(CueKind.TONES, event.tones), f"(typed) {event.tones}", event.id)
+    else:
+        _missed(draft)
+
+
+def _on_recognize_failed(draft: Draft, event: ev.RecognizeFailed) -> None:
+    if not draft.heard(event.operation_context):
+        return
+    match event.reason:
+        case ev.RecognizeFailure.SILENCE:
+            _was_silent(draft)
+        case ev.RecognizeFailure.NOT_UNDERSTOOD:
+            _missed(draft)
+        case ev.RecognizeFailure.SERVICE:
+            _had_trouble(draft)
+
+
+def _on_recognize_canceled(draft: Draft, event: ev.RecognizeCanceled) -> None:
+    if draft.heard(event.operation_context):
+        draft.listen("")
+
+
+def _take_input(draft: Draft, cue: Cue, words: str, event_id: str) -> None:
+    draft.set(silences=0, misses=0)
+    draft.respond(cue, words, event_id)
+
+
+def _was_silent(draft: Draft) -> None:
+    count = draft.state.silences + 1
+    draft.set(silences=count)
+    if count <= MAX_SILENCES:
+        draft.respond(Cue(CueKind.SILENCE, count=count))
+    else:
+        draft.goodbye()
+
+
+def _missed(draft: Draft) -> None:
+    count = draft.state.misses + 1
+    draft.set(misses=count)
+    if count <= MAX_MISSES:
+        draft.respond(Cue(CueKind.NOT_UNDERSTOOD, count=count))
+    else:
+        draft.goodbye()
+
+
+def _had_trouble(draft: Draft) -> None:
+    count = draft.state.failures + 1
+    draft.set(failures=count)
+    if count < MAX_FAILURES:
+        draft.respond(Cue(CueKind.TROUBLE, count=count))
+    else:
+        draft.hang_up()  # they cannot hear us: a goodbye would be silence as well
+
+
+# --- what a turn brings -----------------------------------------------------------------------
+
+
+def _on_sentence_ready(draft: Draft, event: ev.SentenceReady) -> None:
+    draft.say("assistant", event.text)
+    if draft.state.channel is Channel.CALL:
+        draft.issue(Speak, agent=draft.state.agent, text=event.text)
+
+
+def _on_tools_ran(draft: Draft, event: ev.ToolsRan) -> None:
+    for message in event.messages:
+        draft.record(message)
+
+
+def _on_agent_switched(draft: Draft, event: ev.AgentSwitched) -> None:
+    draft.set(agent=event.agent)
+
+
+def _on_turn_finished(draft: Draft, event: ev.TurnFinished) -> None:
+    draft.close(event.command_id)
+    if event.is_degraded:
+        draft.set(failures=draft.state.failures + 1)
+    elif draft.state.cue in (CueKind.UTTERANCE, CueKind.TONES):
+        draft.set(failures=0)  # only an answer to what the caller said proves that we are well
+    if event.text:
+        draft.say("assistant", event.text)
+    is_leaving = draft.state.cue is CueKind.GOODBYE or draft.state.failures >= MAX_FAILURES
+    _after_turn(draft, event, After.HANG_UP if is_leaving else event.after)
+
+
+def _after_turn(draft: Draft, event: ev.TurnFinished, after: After) -> None:
+    if draft.state.channel is Channel.CHAT:
+        if after is After.HANG_UP:
+            draft.end("completed")
+        else:
+            draft.set(phase=Phase.LISTENING)
+    elif after is After.LISTEN:
+        draft.listen(event.text)
+    else:
+        draft.set(phase=Phase.PARTING, after=after, transfer_to=event.transfer_to)
+        if event.text:
+            speak = draft.issue(Speak, agent=draft.state.agent, text=event.text)
+            draft.set(prompt=speak)
+        else:
+            draft.leave()
+
+
+# --- prompts and transfers --------------------------------------------------------------------
+
+
+def _on_prompt_started(draft: Draft, event: ev.PromptStarted) -> None:
+    # Proves that the request was carried out, even if its own answer got lost.
+    draft.close(CommandId(event.operation_context))
+
+
+def _on_prompt_over(draft: Draft, event: ev.PromptFinished | ev.PromptFailed) -> None:
+    draft.close(CommandId(event.operation_context))
+    if draft.state.phase is Phase.PARTING and event.operation_context == draft.state.prompt:
+        draft.leave()
+
+
+# --- when a command or a callback is lost -----------------------------------------------------
+
+
+def _on_command_done(draft: Draft, event: ev.CommandDone) -> None:
+    draft.close(event.command_id)
+
+
+def _on_command_failed(draft: Draft, event: ev.CommandFailed) -> None:
+    draft.close(event.command_id)
+    kind = kind_of(event.command_id)
+    if event.failure is ev.CommandFailure.CALL_GONE:
+        leg.on_call_ended(draft, ev.CallEnded(event.id))
+    elif kind in ("answer", "dial"):
+        draft.end("failed")
+    elif kind in ("listen", "runturn"):
+        _had_trouble(draft)
+    elif kind == "transfer":
+        leg.transfer_failed(draft, ev.TransferFailure.FAILED)
+    elif kind == "speak":
+        _on_prompt_over(draft, ev.PromptFailed(event.id, event.command_id))
+    # A failed hang-up is left to the reaper: it asks ACS and comes back as CallFoundSilent.
+
+
+def _on_call_found_silent(draft: Draft, event: ev.CallFoundSilent) -> None:
+    state = draft.state
+    if state.phase is Phase.RINGING and state.call_connection_id:
+        draft.close_all()
+        draft.respond(Cue(CueKind.GREETING))
+    elif state.phase is Phase.LISTENING and state.channel is Channel.CALL:
+        draft.close(state.prompt)
+        _was_silent(draft)
+    elif state.phase is Phase.PARTING:
+        draft.close(state.prompt)
+        draft.leave()
+    elif state.phase is Phase.TRANSFERRING:
+        leg.transfer_failed(draft, ev.TransferFailure.NO_ANSWER)
+    elif state.phase is Phase.HANGING_UP and state.call_connection_id:
+        draft.close_all()
+        draft.hang_up()
+
+
+_RULES: dict[type[ev.Event], Callable[[Draft, Any], None]] = {
+    ev.CallOffered: leg.on_call_offered,
+    ev.CallPlaced: leg.on_call_placed,
+    ev.CallAccepted: leg.on_call_accepted,
+    ev.CallConnected: leg.on_call_connected,
+    ev.CallEnded: leg.on_call_ended,
+    ev.HangUpRequested: leg.on_hang_up_requested,
+    ev.ChatOpened: _on_chat_opened,
+    ev.TextReceived: _on_text_received,
+    ev.SpeechRecognized: _on_speech_recognized,
+    ev.TonesCollected: _on_tones_collected,
+    ev.RecognizeFailed: _on_recognize_failed,
+    ev.RecognizeCanceled: _on_recognize_canceled,
+    ev.SentenceReady: _on_sentence_ready,
+    ev.ToolsRan: _on_tools_ran,
+    ev.AgentSwitched: _on_agent_switched,
+    ev.TurnFinished: _on_turn_finished,
+    ev.PromptStarted: _on_prompt_started,
+    ev.PromptFinished: _on_prompt_over,
+    ev.PromptFailed: _on_prompt_over,
+    ev.TransferAccepted: leg.on_transfer_accepted,
+    ev.TransferFailed: leg.on_transfer_failed,
+    ev.CommandDone: _on_command_done,
+    ev.CommandFailed: _on_command_failed,
+    ev.CallFoundSilent: _on_call_found_silent,
+}

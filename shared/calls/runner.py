@@ -1,0 +1,232 @@
+"""The only imperative part of a call: load, advance, commit, do, and what came of it.
+
+A lost race reloads and advances again. That is cheap: `advance` is pure, and the expensive work
+(the model, the tools) is a command, never repeated by a retry of the commit.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Protocol
+
+from shared.calls.codec import decode_command, encode
+from shared.calls.events import CommandEvent, Event
+from shared.calls.flow import Step, advance
+from shared.calls.state import CallState, Channel, Phase
+from shared.calls.visit import Owned, Visit
+from shared.clock import Clock
+from shared.errors import AppError, ConflictError, SessionNotFoundError
+from shared.state.store import Commit, Outcome, SessionStore
+from shared.telemetry.context import log_facts
+from shared.telemetry.logs import get_logger
+from shared.types import CommandId, Json, SessionId
+
+logger = get_logger(__name__)
+
+
+class NotOursError(AppError):
+    """A command is done, called off, or taken over by another instance: stop doing it."""
+
+    code = "not_ours"
+
+
+MAX_RACES = 10
+
+
+class Executor(Protocol):
+    """Does commands; `shared.calls.executor` is one."""
+
+    def execute(self, visit: Visit, owned: Owned) -> AsyncGenerator[CommandEvent, None]:
+        """Do a command; yield what came of it as it comes, with ids that name command and fence."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunnerTimes:
+    """How long things may take."""
+
+    ack_s: float = 4.0
+    """An event is acknowledged after this time at the latest, while the work goes on."""
+    lease_s: float = 20.0
+    """Commands belong to an instance for this long after its last sign of life."""
+    silent_call_s: float = 180.0
+    """A call from which nothing came for so long is asked after."""
+
+
+class CallRunner:
+    """Applies events to sessions and does what follows."""
+
+    def __init__(
+        self,
+        store: SessionStore,
+        executor: Executor,
+        *,
+        new_state: Callable[[SessionId], CallState],
+        clock: Clock,
+        times: RunnerTimes,
+    ) -> None:
+        self._store = store
+        self._executor = executor
+        self._new_state = new_state
+        self._clock = clock
+        self._times = times
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def receive(
+        self,
+        session_id: SessionId,
+        event: Event,
+        *,
+        begins_session: bool = False,
+        within_s: float | None = None,
+    ) -> Visit:
+        """Apply *event* once, however often it is delivered, and begin what follows.
+
+        Returns when the change is durable and what follows is done or under way. The work goes on
+        after that; if this process dies, another one takes over.
+
+        Args:
+            session_id: Whose event it is.
+            event: What happened.
+            begins_session: Whether the event may be the first of its session.
+            within_s: Return after so many seconds even if the work goes on; ``ack_s`` by default.
+
+        Raises:
+            SessionNotFoundError: There is no such session and the event cannot begin one.
+            UpstreamError: The session store failed; the event may be delivered again.
+        """
+        received_at = self._clock.monotonic()
+        with log_facts(session_id=session_id):
+            visit = Visit(session_id, self._clock.monotonic, received_at)
+            await self._load(visit, event, may_begin=begins_session)
+            owned = await self._apply(visit, event)
+            await self._begin(visit, owned, received_at + (within_s or self._times.ack_s))
+        return visit
+
+    async def look(self, session_id: SessionId) -> Visit:
+        """Read a session and change nothing; raises `SessionNotFoundError`."""
+        visit = Visit(session_id, self._clock.monotonic, self._clock.monotonic())
+        await self._load(visit, None, may_begin=False)
+        return visit
+
+    async def resume(self, session_id: SessionId) -> Visit:
+        """Take over what a dead instance left of the session, if anything."""
+        with log_facts(session_id=session_id):
+            visit = await self.look(session_id)
+            owned = await self._apply(visit, None)
+            if owned:
+                logger.warning("commands taken over", extra={"commands": len(owned)})
+            await self._begin(visit, owned, self._clock.monotonic() + self._times.ack_s)
+        return visit
+
+    async def drain(self) -> None:
+        """Wait until nothing is under way in this process; for tests and an orderly stop."""
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+
+    # --- load, advance, commit ----------------------------------------------------------------
+
+    async def _load(self, visit: Visit, event: Event | None, *, may_begin: bool) -> None:
+        loaded = await self._store.load(visit.session_id, event.id if event else None)
+        if loaded.call is None and not may_begin:
+            raise SessionNotFoundError("there is no such session, or it has expired")
+        visit.take(loaded, self._new_state(visit.session_id))
+        visit.stages.reached("memo_load")
+
+    async def _apply(
+        self, visit: Visit, event: Event | None, by: Owned | None = None
+    ) -> Sequence[Owned]:
+        """Apply *event*; return the commands that are now ours to do.
+
+        Raises:
+            NotOursError: The event reports on a command that is no longer ours.
+        """
+        for _ in range(MAX_RACES):
+            if visit.is_outdated:
+                await self._load(visit, event, may_begin=True)
+            is_new = event is not None and not visit.is_seen
+            step = advance(visit.state, event) if event and is_new else Step(visit.state)
+            if by is not None and by.command.id not in visit.state.open:
+                raise NotOursError("the command is done or called off")
+            claims = [one for one in visit.expired if one.command_id not in step.done]
+            if step == Step(visit.state) and not claims:
+                return ()
+            renewed = {one.command_id for one in claims} | {one.id for one in step.commands}
+            renewed |= {by.command.id} if by else set()
+            committed = await self._store.commit(
+                Commit(
+                    session_id=visit.session_id,
+                    event_id=event.id if event and is_new else None,
+                    expected_version=visit.version,
+                    call=encode(step.state),
+                    messages=step.messages,
+                    memo=visit.memo,
+                    add=tuple((one.id, encode(one)) for one in step.commands),
+                    done=step.done,
+                    claim=tuple((one.command_id, one.fence) for one in claims),
+                    owner=(by.command.id, by.fence) if by else None,
+                    journal=_journal_entry(event, step) if event and is_new else None,
+                    due_in_s=self._due_in_s(visit, step, renewed),
+                    link_call=step.state.call_connection_id or None,
+                )
+            )
+            match committed.outcome:
+                case Outcome.APPLIED:
+                    visit.accept(step.state, committed.version, renewed, self._times.lease_s)
+                    visit.stages.reached("memo_save")
+                    ours = [*(decode_command(one.command) for one in claims), *step.commands]
+                    fences = committed.fences
+                    return [Owned(one, fences[one.id]) for one in ours if one.id in fences]
+                case Outcome.REFUSED:
+                    raise NotOursError("another instance has taken the command over")
+                case _:
+                    visit.is_outdated = True
+        raise ConflictError("the session changed too often")
+
+    def _due_in_s(self, visit: Visit, step: Step, renewed: set[CommandId]) -> float | None:
+        """When somebody should look at the session if nothing more comes."""
+        state = step.state
+        if state.open:
+            held = set(state.open) - renewed
+            return visit.lease_left_s(held, self._times.lease_s)
+        is_live_call = state.channel is Channel.CALL and state.phase is not Phase.ENDED
+        return self._times.silent_call_s if is_live_call else None
+
+    # --- do -----------------------------------------------------------------------------------
+
+    async def _begin(self, visit: Visit, owned: Sequence[Owned], until: float) -> None:
+        if not owned:
+            return
+        # Outlives the request on purpose: what it does is in the outbox should the process die.
+        task = asyncio.create_task(self._do_all(visit, owned))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        await asyncio.wait({task}, timeout=max(0.0, until - self._clock.monotonic()))
+
+    async def _do_all(self, visit: Visit, owned: Sequence[Owned]) -> None:
+        try:
+            for one in owned:
+                await self._do(visit, one)
+        except AppError as error:
+            # Left in the outbox: the sweeper or the next event takes it over after the lease.
+            logger.error("commands left to be taken over", extra={"error": error.code})
+
+    async def _do(self, visit: Visit, owned: Owned) -> None:
+        """Do one command and whatever follows from its results, in order."""
+        async with aclosing(self._executor.execute(visit, owned)) as results:
+            async for event in results:
+                try:
+                    followers = await self._apply(visit, event, by=owned)
+                except NotOursError:
+                    logger.info("command given up", extra={"command": owned.command.id})
+                    return
+                for follower in followers:
+                    await self._do(visit, follower)
+
+
+def _journal_entry(event: Event, step: Step) -> Json:
+    """What replays the session: the event, and what was decided."""
+    recorded = encode(event)
+    recorded.pop("incoming_call_context", None)  # 8 kB that are worthless once the call is answered
+    return {"event": recorded, "decided": [one.id for one in step.commands]}

@@ -1,0 +1,151 @@
+"""The runner on a real Redis: once, whoever delivers what how often, and after any failure."""
+
+import uuid
+from random import Random
+from typing import Any
+
+import hypothesis
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from shared.calls import events as ev
+from shared.calls.codec import decode_event, decode_state
+from shared.calls.flow import advance
+from shared.calls.state import CallState, Phase
+from shared.redis.manager import AzureRedisManager
+from shared.redis.round_trips import count_round_trips
+from shared.types import EventId, Json, SessionId
+from tests.contract.call_stage import (
+    BANK,
+    CALLER,
+    CONCIERGE,
+    HANGS_UP,
+    MUMBLES,
+    PERSON,
+    SILENT,
+    Phone,
+    Stage,
+    state_of,
+)
+
+pytest_plugins = ["tests.contract.redis_fixture"]
+
+SCRIPT = ("my balance", "1234", SILENT, "my card", PERSON)
+
+
+def new_session() -> SessionId:
+    """A session of this test's own."""
+    return SessionId(str(uuid.uuid4()))
+
+
+async def run(redis_url: str, script: tuple[str, ...], random: Random | None) -> dict[str, Any]:
+    """Play a call on three instances and tell all that can be seen of it."""
+    managers = [AzureRedisManager(url=redis_url) for _ in range(3)]
+    try:
+        stage, session_id = Stage(managers, Phone(script)), new_session()
+        await stage.play(session_id, random)
+        loaded = await stage.stores[0].load(session_id, None)
+        assert loaded.call is not None
+        return {
+            "state": state_of(loaded.call, session_id),
+            "history": loaded.memo.histories,
+            "outbox": loaded.outbox,
+            "heard": stage.phone.heard,
+            "requests": dict(stage.phone.requests),
+            "notes": sorted(stage.noted.values()),
+            "journal": await stage.stores[0].journal(session_id),
+        }
+    finally:
+        for manager in managers:
+            await manager.aclose()
+
+
+async def test_runner_leads_a_call_from_ring_to_transfer(redis_url: str) -> None:
+    """The clean run: everything asked for once, nothing left to do, the outcome known."""
+    seen = await run(redis_url, SCRIPT, None)
+    assert seen["state"]["outcome"] == "transferred"
+    assert seen["outbox"] == ()
+    assert set(seen["requests"].values()) == {1}
+    assert seen["notes"] == [1, 1, 1]
+    spoken = [
+        one["content"]
+        for one in seen["history"][CONCIERGE]
+        if one["role"] == "assistant" and one["content"]
+    ]
+    assert spoken == seen["heard"]
+
+
+_steps = st.sampled_from(["my balance", "my card", "1234", SILENT, MUMBLES])
+_endings = st.sampled_from([(PERSON,), (HANGS_UP,), (SILENT,) * 4])
+
+
+@settings(
+    max_examples=25,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+    phases=(hypothesis.Phase.explicit, hypothesis.Phase.reuse, hypothesis.Phase.generate),
+)
+@given(script=st.tuples(st.lists(_steps, max_size=4), _endings), seed=st.integers(0))
+async def test_runner_ends_alike_however_events_are_delivered(
+    redis_url: str, script: tuple[list[str], tuple[str, ...]], seed: int
+) -> None:
+    """Delivered 1 to 5 times, shuffled, to three instances at once: as in the clean run (G1-G3)."""
+    lines = (*script[0], *script[1])
+    clean = await run(redis_url, lines, None)
+    chaotic = await run(redis_url, lines, Random(seed))
+    for what in ("state", "history", "outbox", "heard", "requests", "notes"):
+        assert chaotic[what] == clean[what], what
+
+
+async def test_runner_journal_replays_to_the_same_state(redis_url: str) -> None:
+    """The journal holds every accepted event in order: replayed, it gives the stored state."""
+    seen = await run(redis_url, SCRIPT, Random(7))
+    state = CallState(session_id=SessionId("s"), agent=CONCIERGE)
+    for entry in seen["journal"]:
+        step = advance(state, decode_event(_with_context(entry["event"])))
+        assert [one.id for one in step.commands] == entry["decided"]
+        state = step.state
+    assert state == decode_state(seen["state"])
+
+
+def _with_context(event: Json) -> Json:
+    """The journal leaves out the 8 kB that answered the call."""
+    return {"incoming_call_context": "", **event} if event["kind"] == "CallOffered" else event
+
+
+async def test_runner_spends_at_most_two_round_trips_on_an_event(redis_url: str) -> None:
+    """One to load and one to commit; a result of our own command needs only the commit."""
+    async with AzureRedisManager(url=redis_url) as manager:
+        stage, session_id = Stage([manager], Phone((PERSON,))), new_session()
+        runner = stage.runners[0]
+        event: ev.Event = ev.CallOffered(EventId("offer"), CALLER, BANK, "ctx", "corr")
+        waiting, spent = [event], []
+        await manager.ping_async()
+        while waiting:
+            event = waiting.pop(0)
+            before = len(await stage.stores[0].journal(session_id))
+            with count_round_trips() as trips:
+                await runner.receive(session_id, event, begins_session=True)
+                await runner.drain()
+            applied = len(await stage.stores[0].journal(session_id)) - before
+            own = max(0, applied - 1)  # results of the commands that the event led to
+            spent.append((type(event).__name__, trips.total, own))
+            waiting += stage.phone.emitted
+            stage.phone.emitted.clear()
+        assert len(spent) > 8
+        for name, total, own in spent:
+            assert total <= 2 + own, (name, total, own)
+
+
+async def test_runner_does_nothing_for_an_event_that_comes_again(redis_url: str) -> None:
+    """A redelivery costs one look and starts nothing."""
+    async with AzureRedisManager(url=redis_url) as manager:
+        stage, session_id = Stage([manager], Phone(())), new_session()
+        offered = ev.CallOffered(EventId("offer"), CALLER, BANK, "ctx", "corr")
+        await stage.runners[0].receive(session_id, offered, begins_session=True)
+        await stage.runners[0].drain()
+        with count_round_trips() as trips:
+            visit = await stage.runners[0].receive(session_id, offered, begins_session=True)
+        assert trips.total == 1
+        assert visit.state.phase is Phase.RINGING
+        assert set(stage.phone.requests.values()) == {1}
