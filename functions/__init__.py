@@ -1,0 +1,22 @@
+"""The triggers: the only code that knows azure.functions."""
+
+from functions import (
+    events_calls,
+    http_callbacks,
+    http_calls,
+    http_health,
+    http_sessions,
+    http_tools,
+    lifecycle,
+)
+
+BLUEPRINTS = (
+    events_calls.bp,
+    http_callbacks.bp,
+    http_calls.bp,
+    http_sessions.bp,
+    http_tools.bp,
+    http_health.bp,
+    lifecycle.bp,
+)
+"""Every blueprint; `function_app.py` registers them."""

@@ -1,0 +1,32 @@
+"""What the platform calls by itself: warm-up, and the sweep of what was left behind."""
+
+import azure.functions as func
+from azure.functions.warmup import WarmUpContext
+
+from functions.boundary import event_boundary
+from shared import readiness
+from shared.resources import resources
+
+bp = func.Blueprint()
+
+
+@bp.warm_up_trigger("context")
+@event_boundary
+async def on_warm_up(context: WarmUpContext) -> None:
+    """Build what the first call needs, on a new instance."""
+    await readiness.failing(resources())
+
+
+@bp.timer_trigger(arg_name="timer", schedule="%KEEP_WARM_SCHEDULE%")
+@event_boundary
+async def on_keep_warm(timer: func.TimerRequest) -> None:
+    """Touch what the next call needs, so that no token or connection has gone cold."""
+    await readiness.failing(resources())
+
+
+@bp.timer_trigger(arg_name="timer", schedule="%SWEEP_SCHEDULE%")
+@event_boundary
+async def on_sweep(timer: func.TimerRequest) -> None:
+    """Take over what a dead instance left; ask ACS about calls that have gone silent."""
+    sweeper = await resources().sweeper.get()
+    await sweeper.sweep(resources().settings.sweep_period_s)

@@ -1,0 +1,63 @@
+"""Requests into typed values, values into responses."""
+
+import json
+from http import HTTPStatus
+from typing import TypeVar
+
+import azure.functions as func
+from pydantic import BaseModel, ValidationError
+
+from shared.errors import AppError, InvalidRequestError
+from shared.types import Json
+
+T = TypeVar("T", bound=BaseModel)
+
+MAX_BODY_BYTES = 256 * 1024
+
+
+def parse_json(req: func.HttpRequest, model: type[T]) -> T:
+    """The request's body as *model*; an empty body is an empty object.
+
+    Raises:
+        InvalidRequestError: Names the fields that are wrong and what they must be, never a value.
+    """
+    body = req.get_body() or b"{}"
+    if len(body) > MAX_BODY_BYTES:
+        raise InvalidRequestError("the body is too large")
+    try:
+        return model.model_validate_json(body)
+    except ValidationError as err:
+        raise InvalidRequestError(_problems_of(err)) from None
+
+
+def _problems_of(error: ValidationError) -> str:
+    problems = (
+        f"{'.'.join(str(part) for part in one['loc']) or 'body'}: {_rule_of(one['type'])}"
+        for one in error.errors(include_input=False, include_url=False, include_context=False)
+    )
+    return "; ".join(problems)
+
+
+def _rule_of(error_type: str) -> str:
+    """Pydantic's own texts may quote the value; its error types name only the rule."""
+    return error_type.replace("_", " ")
+
+
+def json_response(value: BaseModel | Json, status: int = HTTPStatus.OK) -> func.HttpResponse:
+    """Answer with *value* as JSON."""
+    text = value.model_dump_json() if isinstance(value, BaseModel) else _dumps(value)
+    return func.HttpResponse(text, status_code=status, mimetype="application/json")
+
+
+def problem_response(error: AppError, status: HTTPStatus) -> func.HttpResponse:
+    """Answer with an RFC 9457 problem; what went wrong inside is nobody's business outside."""
+    problem: Json = {"title": status.phrase, "status": status.value, "code": error.code}
+    if status < HTTPStatus.INTERNAL_SERVER_ERROR:
+        problem["detail"] = str(error)
+    return func.HttpResponse(
+        _dumps(problem), status_code=status, mimetype="application/problem+json"
+    )
+
+
+def _dumps(value: Json) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

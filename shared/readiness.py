@@ -1,0 +1,63 @@
+"""Whether an instance is ready, and what makes it so."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from shared.errors import AppError
+from shared.resources import Resources
+from shared.telemetry.logs import get_logger
+
+logger = get_logger(__name__)
+
+CHECK_S = 2.0
+"""How long one part may take to say that it is well."""
+
+
+async def failing(parts: Resources) -> list[str]:
+    """Touch every part that the first call needs; return the names of those that do not answer.
+
+    What is not built yet is built. Again costs a ping or two.
+    """
+    checks = {
+        "redis": _redis,
+        "jwks": _jwks,
+        "telephony": _telephony,
+        "model": _model,
+        "agents": _agents,
+    }
+    await parts.imported.get()
+    results = await asyncio.gather(*(_passes(check, parts) for check in checks.values()))
+    names = [name for name, passes in zip(checks, results, strict=True) if not passes]
+    if names:
+        logger.warning("not ready", extra={"failing": names})
+    return names
+
+
+async def _redis(parts: Resources) -> None:
+    await (await parts.redis.get()).ping_async()
+
+
+async def _jwks(parts: Resources) -> None:
+    await (await parts.jwks.get()).warm()
+
+
+async def _telephony(parts: Resources) -> None:
+    await (await parts.telephony.get()).warm()
+
+
+async def _model(parts: Resources) -> None:
+    await (await parts.model.get()).warm()
+
+
+async def _agents(parts: Resources) -> None:
+    await parts.runner.get()
+
+
+async def _passes(check: Callable[[Resources], Awaitable[None]], parts: Resources) -> bool:
+    try:
+        async with asyncio.timeout(CHECK_S):
+            await check(parts)
+    except (AppError, TimeoutError) as error:
+        logger.warning("check failed", extra={"error": type(error).__name__})
+        return False
+    return True

@@ -1,0 +1,317 @@
+"""The composition root: how the parts fit together. One per process, each part built on first use.
+
+The builders import what they build, so that importing the app loads no SDK.
+"""
+
+import asyncio
+import importlib
+import os
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from typing import TYPE_CHECKING, TypeVar
+
+from shared.clock import Clock, SystemClock
+from shared.pools.lazy import Lazy
+from shared.settings import Settings
+from shared.telemetry.logs import configure_logging
+from shared.types import Json, SessionId
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from azure.core.credentials_async import AsyncTokenCredential
+
+    from shared.agent.conversation import Conversation
+    from shared.agent.loader import AgentDefinition
+    from shared.agent.model import ChatModel
+    from shared.auth.signatures import CallbackSigner
+    from shared.auth.tokens import AcsTokenVerifier, JwksCache
+    from shared.calls.chat import Chat
+    from shared.calls.runner import CallRunner
+    from shared.calls.sweeper import Sweeper
+    from shared.calls.telephony import Telephony
+    from shared.redis.manager import AzureRedisManager
+    from shared.state.ledger import RedisLedger
+    from shared.state.store import SessionStore
+    from shared.tools.context import ToolServices
+    from shared.tools.desk import ToolDesk
+    from shared.tools.registry import ToolRegistry
+    from shared.types import AgentName
+
+T = TypeVar("T")
+
+OPENAI_SCOPE = "https://cognitiveservices.azure.com/.default"
+HEAVY = (
+    "shared.agent.model",
+    "shared.auth.credentials",
+    "shared.auth.tokens",
+    "shared.calls.sweeper",
+    "shared.calls.telephony",
+    "shared.redis.manager",
+    "shared.tools.desk",
+)
+"""Modules whose import takes more than a second of CPU together: never on the loop."""
+
+
+class Resources:
+    """The parts of one process."""
+
+    def __init__(self, *, clock: Clock | None = None, settings: Settings | None = None) -> None:
+        self.clock = clock or SystemClock()
+        self._given = settings
+        self.built_ms: dict[str, float] = {}
+        self.imported = Lazy(_import_heavy)
+        self.credential = self._lazy("credential", self._build_credential)
+        self.redis = self._lazy("redis", self._build_redis)
+        self.store = self._lazy("store", self._build_store)
+        self.ledger = self._lazy("ledger", self._build_ledger)
+        self.signer = self._lazy("signer", self._build_signer)
+        self.jwks = self._lazy("jwks", self._build_jwks)
+        self.acs_tokens = self._lazy("acs_tokens", self._build_acs_tokens)
+        self.telephony = self._lazy("telephony", self._build_telephony)
+        self.model = self._lazy("model", self._build_model)
+        self.registry = self._lazy("registry", self._build_registry)
+        self.agents = self._lazy("agents", self._build_agents)
+        self.tool_services = self._lazy("tool_services", self._build_tool_services)
+        self.tool_desk = self._lazy("tool_desk", self._build_tool_desk)
+        self.conversation = self._lazy("conversation", self._build_conversation)
+        self.runner = self._lazy("runner", self._build_runner)
+        self.chat = self._lazy("chat", self._build_chat)
+        self.sweeper = self._lazy("sweeper", self._build_sweeper)
+
+    @cached_property
+    def settings(self) -> Settings:
+        """The settings of the process; read once.
+
+        Raises:
+            SettingsError: Names every variable that is missing or malformed.
+        """
+        settings = self._given or Settings.from_env(os.environ)  # noqa: TID251 - the one reader
+        configure_logging(level=settings.log_level, is_json=settings.is_hosted)
+        return settings
+
+    def _lazy(self, name: str, build: Callable[[], Awaitable[T]]) -> Lazy[T]:
+        async def timed() -> T:
+            await self.imported.get()
+            started_at = time.perf_counter()
+            part = await build()
+            self.built_ms[name] = round((time.perf_counter() - started_at) * 1000, 1)
+            return part
+
+        return Lazy(timed)
+
+    def snapshot(self) -> Json:
+        """What this process holds: milliseconds by part built, and its Redis connections."""
+        redis = self.redis.built
+        return {"built_ms": dict(self.built_ms), "redis": redis.snapshot() if redis else None}
+
+    # --- builders -----------------------------------------------------------------------------
+
+    async def _build_credential(self) -> "AsyncTokenCredential":
+        from shared.auth.credentials import build_credential
+
+        return build_credential(
+            client_id=self.settings.azure_client_id, is_hosted=self.settings.is_hosted
+        )
+
+    async def _build_redis(self) -> "AzureRedisManager":
+        from shared.redis.manager import AzureRedisManager
+
+        if self.settings.redis_url is not None:
+            return AzureRedisManager(url=self.settings.redis_url)
+        return AzureRedisManager(
+            self.settings.redis_host,
+            self.settings.redis_port,
+            credential=await self.credential.get(),
+        )
+
+    async def _build_store(self) -> "SessionStore":
+        import uuid
+
+        from shared.state.store import SessionStore
+
+        return SessionStore(
+            await self.redis.get(),
+            instance_id=uuid.uuid4().hex,
+            lease_s=self.settings.lease_s,
+            ttl_s=self.settings.session_ttl_s,
+            clock=self.clock,
+        )
+
+    async def _build_ledger(self) -> "RedisLedger":
+        from shared.state.ledger import RedisLedger
+
+        return RedisLedger(await self.redis.get(), ttl_s=self.settings.session_ttl_s)
+
+    async def _build_signer(self) -> "CallbackSigner":
+        from shared.auth.signatures import CallbackSigner
+
+        return CallbackSigner([key.encode() for key in self.settings.callback_signing_keys])
+
+    async def _build_jwks(self) -> "JwksCache":
+        from shared.auth.fetch import fetch_json
+        from shared.auth.tokens import JwksCache
+
+        return JwksCache(self.settings.acs_jwks_url, fetch=fetch_json, clock=self.clock)
+
+    async def _build_acs_tokens(self) -> "AcsTokenVerifier":
+        from shared.auth.tokens import AcsTokenVerifier
+
+        keys, settings = await self.jwks.get(), self.settings
+        return AcsTokenVerifier(keys, issuer=settings.acs_issuer, audience=settings.acs_audience)
+
+    async def _build_telephony(self) -> "Telephony":
+        from shared.calls.telephony import Telephony, TelephonyOptions
+
+        signer, base_url = await self.signer.get(), self.settings.public_base_url
+
+        def callback_url(session_id: SessionId) -> str:
+            return signer.callback_url(base_url, session_id)
+
+        return Telephony.connect(
+            endpoint=self.settings.acs_endpoint,
+            credential=self.settings.acs_access_key or await self.credential.get(),
+            callback_url=callback_url,
+            options=TelephonyOptions(
+                cognitive_services_endpoint=self.settings.cognitive_services_endpoint,
+                caller_id_number=self.settings.acs_source_number,
+            ),
+            clock=self.clock,
+        )
+
+    async def _build_model(self) -> "ChatModel":
+        from shared.agent.model import ChatModel
+        from shared.auth.credentials import TokenCache
+
+        api_key: str | Callable[[], Awaitable[str]]
+        if self.settings.openai_api_key:
+            api_key = self.settings.openai_api_key
+        else:
+            credential = await self.credential.get()
+            api_key = TokenCache(credential, OPENAI_SCOPE, clock=self.clock).get
+        return ChatModel(
+            base_url=f"{self.settings.openai_endpoint.rstrip('/')}/openai/v1/",
+            deployment=self.settings.openai_chat_deployment,
+            api_key=api_key,
+            timeout_s=self.settings.turn_timeout_s,
+        )
+
+    async def _build_registry(self) -> "ToolRegistry":
+        from shared.tools.registry import build_registry
+
+        return build_registry()
+
+    async def _build_agents(self) -> "Mapping[AgentName, AgentDefinition]":
+        from shared.agent.loader import DEFINITIONS, load_agents
+
+        registry = await self.registry.get()
+        return load_agents(DEFINITIONS, registry.list_tools())
+
+    async def _build_tool_services(self) -> "ToolServices":
+        from shared.tools.embedded import embedded_services
+
+        return embedded_services(transfer_targets=self.settings.transfer_targets, clock=self.clock)
+
+    async def _build_tool_desk(self) -> "ToolDesk":
+        from shared.tools.desk import ToolDesk
+
+        return ToolDesk(
+            await self.registry.get(),
+            await self.store.get(),
+            ledger=await self.ledger.get(),
+            services=await self.tool_services.get(),
+        )
+
+    async def _build_conversation(self) -> "Conversation":
+        from shared.agent.conversation import Conversation, TurnLimits
+        from shared.agent.toolbox import RegisteredTools
+
+        return Conversation(
+            model=await self.model.get(),
+            agents=await self.agents.get(),
+            toolbox=RegisteredTools(
+                await self.registry.get(),
+                ledger=await self.ledger.get(),
+                services=await self.tool_services.get(),
+            ),
+            clock=self.clock,
+            limits=TurnLimits(
+                filler_after_s=self.settings.filler_after_s,
+                first_sentence_s=self.settings.first_sentence_s,
+                turn_s=self.settings.turn_timeout_s,
+            ),
+        )
+
+    async def _build_runner(self) -> "CallRunner":
+        from shared.agent.loader import entry_agent
+        from shared.calls.executor import CommandExecutor
+        from shared.calls.runner import CallRunner, RunnerTimes
+        from shared.calls.state import CallState
+        from shared.calls.voice import voice_of
+
+        agents = await self.agents.get()
+        first = entry_agent(agents).name
+        executor = CommandExecutor(
+            telephony=await self.telephony.get(),
+            turns=await self.conversation.get(),
+            voice_of=lambda name: voice_of(agents[name]),
+        )
+        return CallRunner(
+            await self.store.get(),
+            executor,
+            new_state=lambda session_id: CallState(session_id=session_id, agent=first),
+            clock=self.clock,
+            times=RunnerTimes(
+                ack_s=self.settings.callback_ack_s,
+                lease_s=self.settings.lease_s,
+                silent_call_s=self.settings.silent_call_s,
+            ),
+        )
+
+    async def _build_chat(self) -> "Chat":
+        from shared.calls.chat import Chat
+
+        return Chat(
+            await self.runner.get(),
+            clock=self.clock,
+            turn_timeout_s=self.settings.turn_timeout_s,
+        )
+
+    async def _build_sweeper(self) -> "Sweeper":
+        from shared.calls.sweeper import Sweeper
+
+        return Sweeper(
+            await self.store.get(),
+            await self.runner.get(),
+            await self.telephony.get(),
+            clock=self.clock,
+        )
+
+
+async def _import_heavy() -> None:
+    def load() -> None:
+        for module in HEAVY:
+            importlib.import_module(module)
+
+    await asyncio.to_thread(load)
+
+
+_process = Resources()
+
+
+def resources() -> Resources:
+    """The parts of this process."""
+    return _process
+
+
+@contextmanager
+def use_resources(parts: Resources) -> Iterator[Resources]:
+    """Let *parts* stand in for the process's own; for tests."""
+    global _process  # noqa: PLW0603 - the one place where the process's parts are kept
+    before, _process = _process, parts
+    try:
+        yield parts
+    finally:
+        _process = before

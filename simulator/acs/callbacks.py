@@ -1,0 +1,78 @@
+"""The bodies of mid-call events (CloudEvents) and of the Event Grid event of an incoming call."""
+
+from datetime import UTC, datetime
+from uuid import uuid4
+
+from simulator.acs.calls import RESOURCE_ID, SimCall
+from simulator.acs.errors import Json
+from simulator.acs.identifiers import address_of, identifier
+from simulator.acs.media import Origin
+from simulator.acs.results import Result
+
+_TOPIC = (
+    "/subscriptions/00000000-0000-0000-0000-000000000000/resourcegroups/rg/providers/"
+    "microsoft.communication/communicationservices/acs-simulator"
+)
+
+
+def call_event(
+    call: SimCall, name: str, result: Result, origin: Origin, extra: Json | None = None
+) -> Json:
+    """One CloudEvent about *call*; *name* is the last part of its type."""
+    kind = f"Microsoft.Communication.{name}"
+    data: Json = {**(extra or {}), "version": call.api_version}
+    if origin.operation_context is not None:
+        data["operationContext"] = origin.operation_context
+    data |= {
+        "resultInformation": result.as_json(),
+        "callConnectionId": call.call_connection_id,
+        "serverCallId": call.server_call_id,
+        "correlationId": call.correlation_id,
+        "publicEventType": kind,
+    }
+    return {
+        "id": str(uuid4()),
+        "source": f"calling/callConnections/{call.call_connection_id}",
+        "type": kind,
+        "data": data,
+        "time": _cloud_time(),
+        "specversion": "1.0",
+        "datacontenttype": "application/json",
+        "subject": f"calling/callConnections/{call.call_connection_id}",
+    }
+
+
+def incoming_call_event(call: SimCall, context: str) -> Json:
+    """The Event Grid event that says that *call* is ringing."""
+    caller, callee = address_of(call.caller), address_of(call.callee)
+    # Calls between ACS users have no leading segment.
+    head = "/phoneCall" if call.caller.startswith("4:") else ""
+    return {
+        "id": f"{call.correlation_id}_{uuid4().hex}.{RESOURCE_ID[:7]}",
+        "topic": _TOPIC,
+        "subject": f"{head}/caller/{caller}/recipient/{callee}",
+        "data": {
+            "to": _event_grid_party(call.callee),
+            "from": _event_grid_party(call.caller),
+            "serverCallId": call.server_call_id,
+            "callerDisplayName": "",
+            "incomingCallContext": context,
+            "correlationId": call.correlation_id,
+        },
+        "eventType": "Microsoft.Communication.IncomingCall",
+        "dataVersion": "1.0",
+        "metadataVersion": "1",
+        "eventTime": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f0Z"),
+    }
+
+
+def _event_grid_party(raw_id: str) -> Json:
+    party = identifier(raw_id)
+    return {"kind": party.pop("kind"), **party}
+
+
+def _cloud_time() -> str:
+    """Up to seven fraction digits, trailing zeros cut, as the service writes it."""
+    now = datetime.now(UTC)
+    fraction = f"{now.microsecond:06d}".rstrip("0")
+    return now.strftime("%Y-%m-%dT%H:%M:%S") + (f".{fraction}" if fraction else "") + "+00:00"

@@ -1,0 +1,151 @@
+"""Everything the app needs on one machine: the stand-ins, and the app on one or more hosts."""
+
+import asyncio
+import base64
+import secrets
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Self
+
+from simulator.acs import AcsSimulator, Chaos, Pace, Person
+from simulator.event_grid import Chaos as GridChaos
+from simulator.event_grid import EventGrid
+from simulator.front_door import FrontDoor
+from simulator.functions_host import FunctionsHost
+from simulator.functions_host.configuration import Keys
+from simulator.model import Script, ScriptedModel
+from simulator.redis_server import RedisServer
+
+ROOT = Path(__file__).resolve().parents[1]
+BANK = ROOT / "simulator" / "scenarios" / "bank.yaml"
+
+CALLER = "+15551230000"
+CALLEE = "+15559990000"
+GENERAL_DESK = "+15550001111"
+FRAUD_DESK = "+15550002222"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ports:
+    """Where to listen; 0 takes any free port."""
+
+    front_door: int = 0
+    acs: int = 0
+    model: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What to bring up."""
+
+    instances: int = 1
+    scenario: Path = BANK
+    pace: Pace = field(default_factory=Pace)
+    chaos: Chaos = field(default_factory=Chaos)
+    grid_chaos: GridChaos = field(default_factory=GridChaos)
+    settings: Mapping[str, str] = field(default_factory=dict)
+    """App settings that differ from the stack's own."""
+    ports: Ports = field(default_factory=Ports)
+    log_folder: Path | None = None
+    """Where the hosts' output goes; a temporary folder by default."""
+
+
+class Stack:
+    """The stand-ins and the hosts, wired together. One use: start it, then close it."""
+
+    def __init__(self, plan: Plan | None = None) -> None:
+        self.plan = plan or Plan()
+        self.function_key = secrets.token_urlsafe(24)
+        self._system_key = secrets.token_urlsafe(24)
+        self._access_key = base64.b64encode(secrets.token_bytes(32)).decode()
+        self._model_key = secrets.token_urlsafe(24)
+        self._audience = "c0ffee00-0000-4000-8000-000000000001"
+        self.redis = RedisServer()
+        self.grid = EventGrid(chaos=self.plan.grid_chaos)
+        self.acs = AcsSimulator(
+            access_key=self._access_key,
+            audience=self._audience,
+            publish=self.grid.publish,
+            chaos=self.plan.chaos,
+            pace=self.plan.pace,
+        )
+        self.script = Script.load(self.plan.scenario)
+        self.model = ScriptedModel(self.script, api_key=self._model_key)
+        self.front_door = FrontDoor([])
+        self.hosts: list[FunctionsHost] = []
+
+    async def __aenter__(self) -> Self:
+        try:
+            await self.start()
+        except BaseException:
+            await self.aclose()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+    async def start(self) -> None:
+        """Bring everything up; returns when a call can be made."""
+        ports = self.plan.ports
+        await asyncio.to_thread(self.redis.start)
+        await self.front_door.start(port=ports.front_door)
+        await self.acs.start(port=ports.acs)
+        await self.model.start(port=ports.model)
+        self.acs.phones[GENERAL_DESK] = Person("accepted")
+        self.acs.phones[FRAUD_DESK] = Person("accepted")
+        folder = self.plan.log_folder or Path(tempfile.mkdtemp(prefix="voice-agent-"))
+        folder.mkdir(parents=True, exist_ok=True)
+        keys = Keys(function=self.function_key, system=self._system_key, master=self.function_key)
+        self.hosts = [
+            FunctionsHost(
+                ROOT,
+                log_path=folder / f"instance-{number}.log",
+                env=self.settings(),
+                keys=keys,
+            )
+            for number in range(1, self.plan.instances + 1)
+        ]
+        await asyncio.gather(*(host.start() for host in self.hosts))
+        self.front_door.backends[:] = [host.url for host in self.hosts]
+        webhook = f"{self.front_door.url}/runtime/webhooks/EventGrid"
+        await self.grid.subscribe(
+            f"{webhook}?functionName=on_incoming_call&code={self._system_key}",
+            name="incoming-call",
+            kind="function",
+            filter_types=["Microsoft.Communication.IncomingCall"],
+            max_attempts=2,
+            ttl_s=60,
+        )
+
+    async def aclose(self) -> None:
+        """Stop everything, in an order in which nobody calls into the void."""
+        await self.grid.aclose()
+        await self.acs.aclose()
+        await asyncio.gather(*(host.stop() for host in self.hosts))
+        await self.front_door.aclose()
+        await self.model.aclose()
+        await asyncio.to_thread(self.redis.stop)
+
+    def settings(self) -> dict[str, str]:
+        """The app settings that make the app talk to the stand-ins."""
+        return {
+            "PUBLIC_BASE_URL": self.front_door.url,
+            "CALLBACK_SIGNING_KEY": self._system_key,
+            "ACS_ENDPOINT": self.acs.endpoint,
+            "ACS_ACCESS_KEY": self._access_key,
+            "ACS_AUDIENCE": self._audience,
+            "ACS_JWKS_URL": self.acs.jwks_url,
+            "ACS_SOURCE_NUMBER": CALLEE,
+            "COGNITIVE_SERVICES_ENDPOINT": "https://ai-services.example/",
+            "AZURE_OPENAI_ENDPOINT": self.model.base_url.removesuffix("/openai/v1/"),
+            "AZURE_OPENAI_API_KEY": self._model_key,
+            "AZURE_OPENAI_CHAT_DEPLOYMENT": "gpt-4o",
+            "REDIS_URL": self.redis.url,
+            "TRANSFER_TARGETS": f"general={GENERAL_DESK},fraud={FRAUD_DESK}",
+            "SWEEP_SCHEDULE": "*/15 * * * * *",
+            "KEEP_WARM_SCHEDULE": "0 */4 * * * *",
+            **self.plan.settings,
+        }
