@@ -1,5 +1,7 @@
 """What the platform calls by itself: warm-up, and the sweep of what was left behind."""
 
+import asyncio
+
 import azure.functions as func
 from azure.functions.warmup import WarmUpContext
 
@@ -8,6 +10,23 @@ from shared import readiness
 from shared.resources import resources
 
 bp = func.Blueprint()
+
+_warming: set[asyncio.Task[list[str]]] = set()
+
+
+def begin_warming() -> None:
+    """Build what the first call needs as soon as the app is indexed, in nobody's way.
+
+    The worker imports the app inside its running loop and indexes it before the loop turns again;
+    the heavy imports then run in a thread. Without a loop nothing happens: somebody only looks.
+    """
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:
+        return
+    task = loop.create_task(readiness.failing(resources()))
+    _warming.add(task)
+    task.add_done_callback(_warming.discard)
 
 
 @bp.warm_up_trigger("context")

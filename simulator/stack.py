@@ -15,7 +15,7 @@ from simulator.event_grid import EventGrid
 from simulator.front_door import FrontDoor
 from simulator.functions_host import FunctionsHost
 from simulator.functions_host.configuration import Keys
-from simulator.model import Script, ScriptedModel
+from simulator.model import Script, ScriptedModel, Timing
 from simulator.redis_server import RedisServer
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -45,6 +45,8 @@ class Plan:
     pace: Pace = field(default_factory=Pace)
     chaos: Chaos = field(default_factory=Chaos)
     grid_chaos: GridChaos = field(default_factory=GridChaos)
+    timing: Timing = field(default_factory=lambda: Timing(5, 1))
+    """Of the model: ms to the first token, ms a token."""
     settings: Mapping[str, str] = field(default_factory=dict)
     """App settings that differ from the stack's own."""
     ports: Ports = field(default_factory=Ports)
@@ -72,7 +74,7 @@ class Stack:
             pace=self.plan.pace,
         )
         self.script = Script.load(self.plan.scenario)
-        self.model = ScriptedModel(self.script, api_key=self._model_key)
+        self.model = ScriptedModel(self.script, api_key=self._model_key, timing=self.plan.timing)
         self.front_door = FrontDoor([])
         self.hosts: list[FunctionsHost] = []
 

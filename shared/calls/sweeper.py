@@ -57,24 +57,29 @@ class Sweeper:
         while due := await self._store.due(ends_at, BATCH):
             now = self._clock.now().timestamp()
             ripe = [(session_id, at) for session_id, at in due if at <= now]
-            if ripe:
-                await asyncio.gather(*(self._look_after(*one) for one in ripe))
-                count += len(ripe)
-            elif now >= ends_at:
-                break
+            await asyncio.gather(*(self._look_after(*one) for one in ripe))
+            count += len(ripe)
             # Due times move on with every event: wait for the next one, then read them again.
-            await self._clock.sleep(max(due[0][1] - now, PAUSE_S))
-            if self._clock.now().timestamp() >= ends_at:
+            waits_s = [at - now for _, at in due if at > now]
+            wait_s = min([*waits_s, PAUSE_S]) if ripe else waits_s[0]
+            if now + wait_s > ends_at:
                 break
+            await self._clock.sleep(wait_s)
         return count
 
     async def _look_after(self, session_id: SessionId, due_at: float) -> None:
         try:
-            visit = await self._runner.resume(session_id)
+            visit = await self._runner.look(session_id)
+            if visit.expired:
+                await self._runner.resume(session_id)
+                return  # under way again; due again when its lease ends
             if visit.state.open:
-                return  # under way, here or elsewhere; due again when its lease ends
+                return  # under way elsewhere, with a lease that is about to end
             if _is_live_call(visit):
-                await self._runner.receive(session_id, await self._what_became_of(visit))
+                became = await self._what_became_of(visit)
+                if (await self._runner.look(session_id)).version != visit.version:
+                    return  # not silent any more: something came while we asked
+                await self._runner.receive(session_id, became)
             # If something came of it, the session is due at another time and this does nothing.
             await self._store.settle(session_id, due_at)
         except SessionNotFoundError:

@@ -133,6 +133,13 @@ class SessionStore:
             for name, score in zip(flat[::2], flat[1::2], strict=True)
         ]
 
+    async def due_at(self, session_id: SessionId) -> float | None:
+        """When somebody should look at the session; None: no need."""
+        score = await self._redis.execute(
+            "ZSCORE", DUE_KEY, check_session_id(session_id), may_repeat=True
+        )
+        return None if score is None else float(cast(str, score))
+
     async def settle(self, session_id: SessionId, score: float) -> None:
         """Take a session off the list of ``due``, unless a commit has listed it anew."""
         await self._redis.run_script(

@@ -1,5 +1,6 @@
 """The stand-in of ACS Call Automation: wiring and life cycle."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
 import aiohttp
@@ -45,8 +46,9 @@ class AcsSimulator:
         self.issuer = ISSUER
         self.endpoint = ""
         self._tasks = TaskSet()
+        self._on_the_way = TaskSet()
         self._tokens = TokenIssuer(audience=audience, chaos=self.chaos)
-        self._courier = Courier(chaos=self.chaos, tokens=self._tokens, tasks=self._tasks)
+        self._courier = Courier(chaos=self.chaos, tokens=self._tokens, tasks=self._on_the_way)
         studio = Studio(pace or Pace(), self._courier, self._tasks, self._measure)
         self._board = Switchboard(studio=studio, chaos=self.chaos, publish=publish)
         self._rest = RestFace(self._board, access_key=access_key, chaos=self.chaos)
@@ -106,12 +108,22 @@ class AcsSimulator:
         """Cut all lines and stop serving; the second time nothing happens."""
         self._board.close()
         await self._tasks.aclose()
+        await self._on_the_way.aclose()
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
         if self._courier.session is not None:
             await self._courier.session.close()
             self._courier.session = None
+
+    async def idle(self, timeout_s: float) -> None:
+        """Wait until every callback that came up was delivered or given up.
+
+        Raises:
+            TimeoutError: Some are still on their way.
+        """
+        async with asyncio.timeout(timeout_s):
+            await self._on_the_way.idle()
 
     async def ring(
         self, *, caller: str, callee: str, script: Sequence[Step] | Responder

@@ -21,6 +21,11 @@ class TaskSet:
         task.add_done_callback(self._ended)
         return task
 
+    async def idle(self) -> None:
+        """Wait until nothing is running any more."""
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+
     async def aclose(self) -> None:
         """Cancel everything and wait until it has stopped."""
         # Work that is being cancelled may start more work.
