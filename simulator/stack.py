@@ -59,10 +59,10 @@ class Stack:
 
     def __init__(self, plan: Plan | None = None) -> None:
         self.plan = plan or Plan()
-        self.function_key = secrets.token_urlsafe(24)
-        self._system_key = secrets.token_urlsafe(24)
+        self.function_key = secrets.token_hex(16)
+        self._system_key = secrets.token_hex(16)
         self._access_key = base64.b64encode(secrets.token_bytes(32)).decode()
-        self._model_key = secrets.token_urlsafe(24)
+        self._model_key = secrets.token_hex(16)
         self._audience = "c0ffee00-0000-4000-8000-000000000001"
         self.redis = RedisServer()
         self.grid = EventGrid(chaos=self.plan.grid_chaos)
