@@ -5,6 +5,7 @@ import base64
 import secrets
 import tempfile
 from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
@@ -65,12 +66,12 @@ class Stack:
         self._model_key = secrets.token_hex(16)
         self._audience = "c0ffee00-0000-4000-8000-000000000001"
         self.redis = RedisServer()
-        self.grid = EventGrid(chaos=self.plan.grid_chaos)
+        self.grid = EventGrid(chaos=deepcopy(self.plan.grid_chaos))
         self.acs = AcsSimulator(
             access_key=self._access_key,
             audience=self._audience,
             publish=self.grid.publish,
-            chaos=self.plan.chaos,
+            chaos=deepcopy(self.plan.chaos),  # switched at run time; the plan may be used again
             pace=self.plan.pace,
         )
         self.script = Script.load(self.plan.scenario)

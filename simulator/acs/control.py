@@ -26,6 +26,7 @@ class ControlFace:
         """What to add to the server."""
         return [
             web.post("/_sim/calls", _readable(self._ring)),
+            web.get("/_sim/calls", self._list),
             web.get("/_sim/calls/{id}", self._show),
             web.delete("/_sim/calls/{id}", self._hang_up),
             web.put("/_sim/chaos", _readable(self._set_chaos)),
@@ -46,16 +47,11 @@ class ControlFace:
         return web.json_response({"id": phone.id}, status=201)
 
     async def _show(self, request: web.Request) -> web.Response:
-        phone = self._phone(request)
-        return web.json_response(
-            {
-                "id": phone.id,
-                "callConnectionId": phone.call_connection_id,
-                "isOver": phone.is_over,
-                "silencesMs": phone.silences_ms,
-                "transcript": [entry_json(entry) for entry in phone.transcript],
-            }
-        )
+        return web.json_response(_phone_json(self._phone(request)))
+
+    async def _list(self, request: web.Request) -> web.Response:
+        phones = self._board.phone_calls.values()
+        return web.json_response({"calls": [_phone_json(phone) for phone in phones]})
 
     async def _hang_up(self, request: web.Request) -> web.Response:
         self._phone(request).hang_up()
@@ -100,6 +96,16 @@ def _text(body: Json, name: str) -> str:
     if not isinstance(value, str) or not value:
         raise ValueError(f"{name} must be a text")
     return value
+
+
+def _phone_json(phone: PhoneCall) -> Json:
+    return {
+        "id": phone.id,
+        "callConnectionId": phone.call_connection_id,
+        "isOver": phone.is_over,
+        "silencesMs": phone.silences_ms,
+        "transcript": [entry_json(entry) for entry in phone.transcript],
+    }
 
 
 def _readable(answer: Answerer) -> Answerer:
