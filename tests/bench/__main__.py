@@ -1,0 +1,27 @@
+"""Every figure we claim, in one run: ``make bench``."""
+
+import asyncio
+import logging
+import os
+import sys
+
+from simulator.redis_server import RedisServer
+from tests.bench import bench_call, bench_import, bench_state
+
+
+async def main(redis_url: str) -> None:
+    """Run them one after the other: they would disturb each other."""
+    for line in bench_import.run():
+        print(line)
+    for part in (bench_state, bench_call):
+        print()
+        for line in await part.run(redis_url):
+            print(line, flush=True)
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level=logging.ERROR)
+    logging.getLogger("voice_agent").setLevel(logging.ERROR)
+    with RedisServer() as server:
+        print(f"{server.flavour}, Python {sys.version.split()[0]}, {os.cpu_count()} cores\n")
+        asyncio.run(main(server.url))
