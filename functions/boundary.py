@@ -79,8 +79,14 @@ def event_boundary(function: Callable[..., Awaitable[None]]) -> Callable[..., Aw
             except NEVER_SUCCEEDS as error:
                 facts = {"function": function.__name__, "error": error.code}
                 logger.warning("event dropped", extra=facts)
+            except errors.AppError:
+                raise
             except asyncio.CancelledError:
                 raise errors.UpstreamTimeoutError("cancelled") from None
+            except Exception:
+                logger.exception("function crashed", extra={"function": function.__name__})
+                # The host logs what it gets, and the text of a crash may hold what a caller said.
+                raise errors.AppError("crashed") from None
 
     guarded.access = None  # type: ignore[attr-defined]
     return guarded

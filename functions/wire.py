@@ -13,6 +13,8 @@ from shared.types import Json
 T = TypeVar("T", bound=BaseModel)
 
 MAX_BODY_BYTES = 256 * 1024
+MAX_PROBLEMS = 10
+"""A body of nothing but mistakes is not listed in full."""
 
 
 def parse_json(req: func.HttpRequest, model: type[T]) -> T:
@@ -31,10 +33,13 @@ def parse_json(req: func.HttpRequest, model: type[T]) -> T:
 
 
 def _problems_of(error: ValidationError) -> str:
-    problems = (
+    found = error.errors(include_input=False, include_url=False, include_context=False)
+    problems = [
         f"{'.'.join(str(part) for part in one['loc']) or 'body'}: {_rule_of(one['type'])}"
-        for one in error.errors(include_input=False, include_url=False, include_context=False)
-    )
+        for one in found[:MAX_PROBLEMS]
+    ]
+    if len(found) > MAX_PROBLEMS:
+        problems.append("and more")
     return "; ".join(problems)
 
 

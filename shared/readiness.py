@@ -13,10 +13,11 @@ CHECK_S = 2.0
 """How long one part may take to say that it is well."""
 
 
-async def failing(parts: Resources) -> list[str]:
+async def failing(parts: Resources, *, within_s: float = CHECK_S) -> list[str]:
     """Touch every part that the first call needs; return the names of those that do not answer.
 
-    What is not built yet is built. Again costs a ping or two.
+    What is not built yet is built, and goes on being built if it takes longer than *within_s*.
+    Again costs a ping or two.
     """
     checks = {
         "redis": _redis,
@@ -26,7 +27,7 @@ async def failing(parts: Resources) -> list[str]:
         "agents": _agents,
     }
     await parts.imported.get()
-    results = await asyncio.gather(*(_passes(check, parts) for check in checks.values()))
+    results = await asyncio.gather(*(_passes(check, parts, within_s) for check in checks.values()))
     names = [name for name, passes in zip(checks, results, strict=True) if not passes]
     if names:
         logger.warning("not ready", extra={"failing": names})
@@ -53,9 +54,11 @@ async def _agents(parts: Resources) -> None:
     await parts.runner.get()
 
 
-async def _passes(check: Callable[[Resources], Awaitable[None]], parts: Resources) -> bool:
+async def _passes(
+    check: Callable[[Resources], Awaitable[None]], parts: Resources, within_s: float
+) -> bool:
     try:
-        async with asyncio.timeout(CHECK_S):
+        async with asyncio.timeout(within_s):
             await check(parts)
     except (AppError, TimeoutError) as error:
         logger.warning("check failed", extra={"error": type(error).__name__})

@@ -7,20 +7,19 @@ import asyncio
 import importlib
 import os
 import time
-from collections.abc import Awaitable, Callable, Iterator
+import uuid
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, TypeVar
 
 from shared.clock import Clock, SystemClock
 from shared.pools.lazy import Lazy
 from shared.settings import Settings
 from shared.telemetry.logs import configure_logging
-from shared.types import Json, SessionId
+from shared.types import Json
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from azure.core.credentials_async import AsyncTokenCredential
 
     from shared.agent.conversation import Conversation
@@ -44,6 +43,7 @@ T = TypeVar("T")
 
 OPENAI_SCOPE = "https://cognitiveservices.azure.com/.default"
 HEAVY = (
+    "shared.agent.conversation",
     "shared.agent.model",
     "shared.auth.credentials",
     "shared.auth.tokens",
@@ -107,8 +107,6 @@ class Resources:
         redis = self.redis.built
         return {"built_ms": dict(self.built_ms), "redis": redis.snapshot() if redis else None}
 
-    # --- builders -----------------------------------------------------------------------------
-
     async def _build_credential(self) -> "AsyncTokenCredential":
         from shared.auth.credentials import build_credential
 
@@ -119,17 +117,13 @@ class Resources:
     async def _build_redis(self) -> "AzureRedisManager":
         from shared.redis.manager import AzureRedisManager
 
-        if self.settings.redis_url is not None:
-            return AzureRedisManager(url=self.settings.redis_url)
-        return AzureRedisManager(
-            self.settings.redis_host,
-            self.settings.redis_port,
-            credential=await self.credential.get(),
-        )
+        settings = self.settings
+        if settings.redis_url is not None:
+            return AzureRedisManager(url=settings.redis_url)
+        credential = await self.credential.get()
+        return AzureRedisManager(settings.redis_host, settings.redis_port, credential=credential)
 
     async def _build_store(self) -> "SessionStore":
-        import uuid
-
         from shared.state.store import SessionStore
 
         return SessionStore(
@@ -165,18 +159,14 @@ class Resources:
     async def _build_telephony(self) -> "Telephony":
         from shared.calls.telephony import Telephony, TelephonyOptions
 
-        signer, base_url = await self.signer.get(), self.settings.public_base_url
-
-        def callback_url(session_id: SessionId) -> str:
-            return signer.callback_url(base_url, session_id)
-
+        signer, settings = await self.signer.get(), self.settings
         return Telephony.connect(
-            endpoint=self.settings.acs_endpoint,
-            credential=self.settings.acs_access_key or await self.credential.get(),
-            callback_url=callback_url,
+            endpoint=settings.acs_endpoint,
+            credential=settings.acs_access_key or await self.credential.get(),
+            callback_url=partial(signer.callback_url, settings.public_base_url),
             options=TelephonyOptions(
-                cognitive_services_endpoint=self.settings.cognitive_services_endpoint,
-                caller_id_number=self.settings.acs_source_number,
+                cognitive_services_endpoint=settings.cognitive_services_endpoint,
+                caller_id_number=settings.acs_source_number,
             ),
             clock=self.clock,
         )
@@ -185,17 +175,16 @@ class Resources:
         from shared.agent.model import ChatModel
         from shared.auth.credentials import TokenCache
 
-        api_key: str | Callable[[], Awaitable[str]]
-        if self.settings.openai_api_key:
-            api_key = self.settings.openai_api_key
-        else:
+        settings = self.settings
+        api_key: str | Callable[[], Awaitable[str]] | None = settings.openai_api_key
+        if api_key is None:
             credential = await self.credential.get()
             api_key = TokenCache(credential, OPENAI_SCOPE, clock=self.clock).get
         return ChatModel(
-            base_url=f"{self.settings.openai_endpoint.rstrip('/')}/openai/v1/",
-            deployment=self.settings.openai_chat_deployment,
+            base_url=f"{settings.openai_endpoint.rstrip('/')}/openai/v1/",
+            deployment=settings.openai_chat_deployment,
             api_key=api_key,
-            timeout_s=self.settings.turn_timeout_s,
+            timeout_s=settings.turn_timeout_s,
         )
 
     async def _build_registry(self) -> "ToolRegistry":
@@ -228,6 +217,7 @@ class Resources:
         from shared.agent.conversation import Conversation, TurnLimits
         from shared.agent.toolbox import RegisteredTools
 
+        settings = self.settings
         return Conversation(
             model=await self.model.get(),
             agents=await self.agents.get(),
@@ -238,9 +228,9 @@ class Resources:
             ),
             clock=self.clock,
             limits=TurnLimits(
-                filler_after_s=self.settings.filler_after_s,
-                first_sentence_s=self.settings.first_sentence_s,
-                turn_s=self.settings.turn_timeout_s,
+                filler_after_s=settings.filler_after_s,
+                first_sentence_s=settings.first_sentence_s,
+                turn_s=settings.turn_timeout_s,
             ),
         )
 
@@ -273,29 +263,20 @@ class Resources:
     async def _build_chat(self) -> "Chat":
         from shared.calls.chat import Chat
 
-        return Chat(
-            await self.runner.get(),
-            clock=self.clock,
-            turn_timeout_s=self.settings.turn_timeout_s,
-        )
+        runner, agents = await self.runner.get(), await self.agents.get()
+        turn_s = self.settings.turn_timeout_s
+        return Chat(runner, agents=agents, clock=self.clock, turn_timeout_s=turn_s)
 
     async def _build_sweeper(self) -> "Sweeper":
         from shared.calls.sweeper import Sweeper
 
-        return Sweeper(
-            await self.store.get(),
-            await self.runner.get(),
-            await self.telephony.get(),
-            clock=self.clock,
-        )
+        runner, telephony = await self.runner.get(), await self.telephony.get()
+        return Sweeper(await self.store.get(), runner, telephony, clock=self.clock)
 
 
 async def _import_heavy() -> None:
-    def load() -> None:
-        for module in HEAVY:
-            importlib.import_module(module)
-
-    await asyncio.to_thread(load)
+    for module in HEAVY:
+        await asyncio.to_thread(importlib.import_module, module)
 
 
 _process = Resources()

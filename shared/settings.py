@@ -1,5 +1,6 @@
 """What the app is told by its environment: one frozen value, a pure function of a mapping."""
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -7,23 +8,48 @@ from typing import Any
 from shared.errors import SettingsError
 
 _MISSING: Any = object()
+_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+_MIN_KEY_CHARS = 16
 
 
 def _pairs(text: str) -> dict[str, str]:
     """Read ``general=+15550001,fraud=+15550002``."""
     pairs = [item.partition("=") for item in text.split(",") if item.strip()]
-    if not all(separator and value.strip() for _, separator, value in pairs):
+    if not all(key.strip() and value.strip() for key, _, value in pairs):
         raise ValueError
     return {key.strip().lower(): value.strip() for key, _, value in pairs}
 
 
-def _words(text: str) -> tuple[str, ...]:
-    return tuple(item.strip() for item in text.split(",") if item.strip())
+def _keys(text: str) -> tuple[str, ...]:
+    """Read one key or several, separated by commas."""
+    keys = tuple(item.strip() for item in text.split(",") if item.strip())
+    if not keys or any(len(key) < _MIN_KEY_CHARS for key in keys):
+        raise ValueError
+    return keys
+
+
+def _url(text: str) -> str:
+    if not text.lower().startswith(("https://", "http://")):
+        raise ValueError
+    return text
+
+
+def _level(text: str) -> str:
+    if text.upper() not in _LEVELS:
+        raise ValueError
+    return text.upper()
 
 
 def _positive(text: str) -> float:
     value = float(text)
-    if not value > 0:
+    if not 0 < value < math.inf:
+        raise ValueError
+    return value
+
+
+def _whole(text: str) -> int:
+    value = int(text)
+    if value <= 0:
         raise ValueError
     return value
 
@@ -87,25 +113,25 @@ class Settings:
         read = _Reader(env)
         acs = "https://acscallautomation.communication.azure.com"
         settings = cls(
-            public_base_url=read("PUBLIC_BASE_URL").rstrip("/"),
-            callback_signing_keys=read("CALLBACK_SIGNING_KEY", _words),
+            public_base_url=read("PUBLIC_BASE_URL", _url),
+            callback_signing_keys=read("CALLBACK_SIGNING_KEY", _keys),
             is_hosted=bool(read("WEBSITE_INSTANCE_ID", default="")),
             azure_client_id=read("AZURE_CLIENT_ID", default=None),
-            log_level=read("LOG_LEVEL", str.upper, default="INFO"),
-            acs_endpoint=read("ACS_ENDPOINT"),
+            log_level=read("LOG_LEVEL", _level, default="INFO"),
+            acs_endpoint=read("ACS_ENDPOINT", _url),
             acs_access_key=read("ACS_ACCESS_KEY", default=None),
             acs_audience=read("ACS_AUDIENCE"),
             acs_issuer=read("ACS_ISSUER", default=acs),
-            acs_jwks_url=read("ACS_JWKS_URL", default=f"{acs}/calling/keys"),
+            acs_jwks_url=read("ACS_JWKS_URL", _url, default=f"{acs}/calling/keys"),
             acs_source_number=read("ACS_SOURCE_NUMBER", default=None),
-            cognitive_services_endpoint=read("COGNITIVE_SERVICES_ENDPOINT"),
-            openai_endpoint=read("AZURE_OPENAI_ENDPOINT"),
+            cognitive_services_endpoint=read("COGNITIVE_SERVICES_ENDPOINT", _url),
+            openai_endpoint=read("AZURE_OPENAI_ENDPOINT", _url),
             openai_api_key=read("AZURE_OPENAI_API_KEY", default=None),
             openai_chat_deployment=read("AZURE_OPENAI_CHAT_DEPLOYMENT"),
             redis_url=read("REDIS_URL", default=None),
             redis_host=read("REDIS_HOST", default=None),
-            redis_port=read("REDIS_PORT", int, default=None),
-            session_ttl_s=read("SESSION_TTL_S", int, default=86_400),
+            redis_port=read("REDIS_PORT", _whole, default=None),
+            session_ttl_s=read("SESSION_TTL_S", _whole, default=86_400),
             transfer_targets=read("TRANSFER_TARGETS", _pairs, default={}),
             filler_after_s=read("FILLER_AFTER_S", _positive, default=1.5),
             first_sentence_s=read("FIRST_SENTENCE_S", _positive, default=4.0),
@@ -117,9 +143,10 @@ class Settings:
         )
         if settings.redis_url is None and settings.redis_host is None:
             read.problem("REDIS_HOST or REDIS_URL is missing")
+        lease_s, turn_s = settings.lease_s, settings.turn_timeout_s
+        if lease_s and turn_s and lease_s <= turn_s:  # none of them is malformed
+            read.problem("LEASE_S must be longer than TURN_TIMEOUT_S")
         read.raise_problems()
-        if settings.lease_s <= settings.turn_timeout_s:
-            raise SettingsError("LEASE_S must be longer than TURN_TIMEOUT_S")
         return settings
 
 
@@ -133,12 +160,15 @@ class _Reader:
     def __call__(
         self, name: str, convert: Callable[[str], Any] = str, *, default: Any = _MISSING
     ) -> Any:
-        """The variable *name*; empty counts as missing, as in a settings file."""
+        """The variable *name*; empty counts as missing, as in a settings file.
+
+        None where there is a problem: nobody sees it, because `raise_problems` ends it.
+        """
         text = self._env.get(name, "").strip()
         if not text:
             if default is _MISSING:
                 self.problem(f"{name} is missing")
-                return convert("") if convert in (str, _words) else None
+                return None
             return default
         try:
             return convert(text)

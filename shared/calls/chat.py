@@ -1,13 +1,14 @@
 """Text sessions on the same flow as calls: a turn is an event in and a reply out."""
 
 import secrets
+from collections.abc import Container
 
 from shared.calls.events import ChatOpened, TextReceived
 from shared.calls.runner import CallRunner
 from shared.calls.state import Channel, Phase
 from shared.calls.visit import Visit
 from shared.clock import Clock
-from shared.errors import ConflictError, TurnInProgressError
+from shared.errors import AgentNotFoundError, ConflictError, TurnInProgressError
 from shared.state.session_ids import new_session_id, session_id_for
 from shared.types import AgentName, EventId, Json, SessionId
 
@@ -15,8 +16,16 @@ from shared.types import AgentName, EventId, Json, SessionId
 class Chat:
     """Text sessions."""
 
-    def __init__(self, runner: CallRunner, *, clock: Clock, turn_timeout_s: float) -> None:
+    def __init__(
+        self,
+        runner: CallRunner,
+        *,
+        agents: Container[AgentName],
+        clock: Clock,
+        turn_timeout_s: float,
+    ) -> None:
         self._runner = runner
+        self._agents = agents
         self._clock = clock
         self._within_s = turn_timeout_s + 1.0  # the turn ends itself; this is for its last commit
 
@@ -26,6 +35,8 @@ class Chat:
         Raises:
             AgentNotFoundError: There is no such agent.
         """
+        if agent is not None and agent not in self._agents:
+            raise AgentNotFoundError("agent: no agent of that name is defined")
         session_id = session_id_for(f"chat:{key}") if key else new_session_id(self._clock.now())
         opened = ChatOpened(EventId(f"opened:{session_id}"), agent)
         visit = await self._runner.receive(
@@ -55,17 +66,24 @@ class Chat:
 
 
 def _reply(visit: Visit, turn: int) -> Json:
-    spoken = [
-        one["content"]
-        for one in visit.transcript()
-        if one["turn"] == turn and one["role"] == "assistant" and one.get("content")
-    ]
-    if visit.state.turn == turn and visit.state.phase is Phase.THINKING:
+    """What the agent said from *turn* on, until the other side wrote again.
+
+    A turn that breaks is followed by one that apologises: both together are the reply.
+    """
+    messages = [one for one in visit.transcript() if one["turn"] >= turn]
+    later = (one["turn"] for one in messages if one["role"] == "user" and one["turn"] > turn)
+    end = min(later, default=visit.state.turn + 1)
+    if visit.state.phase is Phase.THINKING and visit.state.turn < end:
         raise TurnInProgressError("the answer takes longer than expected: ask again")
+    spoken = [
+        one
+        for one in messages
+        if one["turn"] < end and one["role"] == "assistant" and one.get("content")
+    ]
     return {
         "session_id": visit.session_id,
         "turn": turn,
-        "agent": visit.state.agent,
-        "text": " ".join(spoken),
+        "agent": spoken[-1]["agent"] if spoken else visit.state.agent,
+        "text": " ".join(one["content"] for one in spoken),
         "stages_ms": (visit.turn_record(turn) or {}).get("stages_ms", {}),
     }

@@ -8,10 +8,11 @@ from dataclasses import is_dataclass
 from functools import cache
 from typing import Any, cast
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from shared.calls import commands, events
 from shared.calls.state import CallState
+from shared.state.codec import DamagedStateError
 from shared.types import Json
 
 _KINDS: dict[str, type] = {
@@ -46,7 +47,11 @@ def decode_state(value: Json) -> CallState:
 
 def _decode(value: Json) -> Any:
     fields = {name: field for name, field in value.items() if name != "kind"}
-    return _adapter(value["kind"]).validate_python(fields)
+    try:
+        return _adapter(value["kind"]).validate_python(fields)
+    except (KeyError, ValidationError):
+        # What newer code wrote, or nobody; the errors' own texts would quote what was said.
+        raise DamagedStateError("session state: cannot be read by this version") from None
 
 
 @cache

@@ -5,7 +5,7 @@ from typing import Any
 
 from shared.agent.turn import After, Cue, CueKind
 from shared.calls.commands import Command, HangUp, Listen, RunTurn, Transfer
-from shared.calls.state import NO_COMMAND, CallState, Phase
+from shared.calls.state import NO_COMMAND, CallState, Channel, Phase
 from shared.types import AgentName, CommandId, Json
 
 
@@ -83,6 +83,9 @@ class Draft:
 
     def listen(self, text: str) -> None:
         """Say *text* and give the caller the floor."""
+        if self.state.channel is Channel.CHAT:
+            self.set(phase=Phase.LISTENING)
+            return
         if self.state.caller is None:
             self.hang_up()  # a call without a party cannot be listened to
             return
@@ -99,7 +102,10 @@ class Draft:
             self.hang_up()
 
     def hang_up(self) -> None:
-        """End the call from our side."""
+        """End the session from our side."""
+        if self.state.channel is Channel.CHAT:
+            self.end("completed")
+            return
         self.issue(HangUp)
         self.set(phase=Phase.HANGING_UP, prompt=NO_COMMAND)
 

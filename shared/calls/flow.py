@@ -163,13 +163,11 @@ def _on_turn_finished(draft: Draft, event: ev.TurnFinished) -> None:
 
 
 def _after_turn(draft: Draft, event: ev.TurnFinished, after: After) -> None:
-    if draft.state.channel is Channel.CHAT:
-        if after is After.HANG_UP:
-            draft.end("completed")
-        else:
-            draft.set(phase=Phase.LISTENING)
-    elif after is After.LISTEN:
+    is_chat = draft.state.channel is Channel.CHAT
+    if after is After.LISTEN or (is_chat and after is After.TRANSFER):
         draft.listen(event.text)
+    elif is_chat:
+        draft.hang_up()
     else:
         draft.set(phase=Phase.PARTING, after=after, transfer_to=event.transfer_to)
         if event.text:

@@ -68,9 +68,7 @@ def on_hang_up_requested(draft: Draft, event: ev.HangUpRequested) -> None:
     state = draft.state
     if state.phase in (Phase.NEW, Phase.HANGING_UP, Phase.ENDED):
         return
-    if state.channel is Channel.CHAT:
-        draft.end("completed")
-    elif state.call_connection_id:
+    if state.call_connection_id or state.channel is Channel.CHAT:
         draft.close_all()
         draft.hang_up()
     else:

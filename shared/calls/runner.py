@@ -16,7 +16,7 @@ from shared.calls.flow import Step, advance
 from shared.calls.state import CallState, Channel, Phase
 from shared.calls.visit import Owned, Visit
 from shared.clock import Clock
-from shared.errors import AppError, ConflictError, SessionNotFoundError
+from shared.errors import AppError, SessionNotFoundError, UpstreamError
 from shared.state.store import Commit, Outcome, SessionStore
 from shared.telemetry.context import log_facts
 from shared.telemetry.logs import get_logger
@@ -142,6 +142,7 @@ class CallRunner:
         Raises:
             NotOursError: The event reports on a command that is no longer ours.
         """
+        has_raced = False
         for _ in range(MAX_RACES):
             if visit.is_outdated:
                 await self._load(visit, event, may_begin=True)
@@ -151,6 +152,10 @@ class CallRunner:
                 raise NotOursError("the command is done or called off")
             claims = [one for one in visit.expired if one.command_id not in step.done]
             if step == Step(visit.state) and not claims:
+                if has_raced:
+                    # The lost commit has listed the session by what it would have made of it.
+                    due_in_s = self._due_in_s(visit, step, set())
+                    await self._store.list_due(visit.session_id, due_in_s)
                 return ()
             renewed = {one.command_id for one in claims} | {one.id for one in step.commands}
             renewed |= {by.command.id} if by else set()
@@ -181,8 +186,8 @@ class CallRunner:
                 case Outcome.REFUSED:
                     raise NotOursError("another instance has taken the command over")
                 case _:
-                    visit.is_outdated = True
-        raise ConflictError("the session changed too often")
+                    visit.is_outdated = has_raced = True
+        raise UpstreamError("the session changed too often")
 
     def _due_in_s(self, visit: Visit, step: Step, renewed: set[CommandId]) -> float | None:
         """When somebody should look at the session if nothing more comes."""

@@ -53,11 +53,16 @@ class Sweeper:
             How many sessions were looked after.
         """
         ends_at = self._clock.now().timestamp() + period_s
-        count = 0
-        while due := await self._store.due(ends_at, BATCH):
+        count, broken = 0, set[SessionId]()
+        while True:
+            listed = await self._store.due(ends_at, BATCH + len(broken))
+            due = [(session_id, at) for session_id, at in listed if session_id not in broken]
+            if not due:
+                break
             now = self._clock.now().timestamp()
             ripe = [(session_id, at) for session_id, at in due if at <= now]
-            await asyncio.gather(*(self._look_after(*one) for one in ripe))
+            went_well = await asyncio.gather(*(self._look_after(*one) for one in ripe))
+            broken |= {one[0] for one, is_well in zip(ripe, went_well, strict=True) if not is_well}
             count += len(ripe)
             # Due times move on with every event: wait for the next one, then read them again.
             waits_s = [at - now for _, at in due if at > now]
@@ -67,25 +72,41 @@ class Sweeper:
             await self._clock.sleep(wait_s)
         return count
 
-    async def _look_after(self, session_id: SessionId, due_at: float) -> None:
+    async def _look_after(self, session_id: SessionId, due_at: float) -> bool:
+        """Look after one session; False if there is no use in trying again in this sweep."""
         try:
-            visit = await self._runner.look(session_id)
-            if visit.expired:
-                await self._runner.resume(session_id)
-                return  # under way again; due again when its lease ends
-            if visit.state.open:
-                return  # under way elsewhere, with a lease that is about to end
-            if _is_live_call(visit):
-                became = await self._what_became_of(visit)
-                if (await self._runner.look(session_id)).version != visit.version:
-                    return  # not silent any more: something came while we asked
-                await self._runner.receive(session_id, became)
-            # If something came of it, the session is due at another time and this does nothing.
-            await self._store.settle(session_id, due_at)
-        except SessionNotFoundError:
-            await self._store.settle(session_id, due_at)
+            if await self._is_settled(session_id, due_at):
+                await self._store.settle(session_id, due_at)
         except AppError as error:
             logger.warning("sweep failed", extra={"session_id": session_id, "error": error.code})
+            return False
+        except Exception:  # one damaged session must not cost the others their takeover
+            logger.exception("sweep crashed", extra={"session_id": session_id})
+            return False
+        return True
+
+    async def _is_settled(self, session_id: SessionId, due_at: float) -> bool:
+        """Do what there is to do; True if the session need not be looked at again for it.
+
+        If something came of it, the session is due at another time, and settling does nothing.
+        """
+        try:
+            visit = await self._runner.look(session_id)
+        except SessionNotFoundError:
+            return True
+        if visit.expired:
+            await self._runner.resume(session_id)
+            return False  # under way again; due again when its lease ends
+        if visit.state.open:
+            return False  # under way elsewhere, with a lease that is about to end
+        if await self._store.due_at(session_id) != due_at:
+            return False  # not late any more: something came since the list was read
+        if _is_live_call(visit):
+            became = await self._what_became_of(visit)
+            if (await self._runner.look(session_id)).version != visit.version:
+                return False  # not silent any more: something came while we asked
+            await self._runner.receive(session_id, became)
+        return True
 
     async def _what_became_of(self, visit: Visit) -> Event:
         """Ask ACS about a call from which nothing has come for minutes."""

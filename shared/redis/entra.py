@@ -9,7 +9,6 @@ import base64
 import binascii
 import inspect
 import json
-import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Protocol, cast
@@ -19,6 +18,7 @@ from redis.credentials import CredentialProvider
 
 from shared.clock import Clock
 from shared.errors import UpstreamError
+from shared.telemetry.logs import get_logger
 
 SCOPE = "https://redis.azure.com/.default"
 
@@ -27,7 +27,7 @@ _RENEW_AT = 0.75
 _RETRY_S = 10.0
 _MIN_WAIT_S = 1.0
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 
 class AccessToken(Protocol):

@@ -4,18 +4,18 @@ Plain data: no clock, no I/O. Values live here as JSON text, so whoever puts one
 out gets a copy, and a damaged value harms nobody who does not ask for it.
 """
 
-import logging
 from collections.abc import Mapping
 from typing import Any
 
 from shared.state.changes import Changes
 from shared.state.codec import CONTEXT, PROMPT, SLOT, THREAD, TOOL, dumps, loads
 from shared.state.history import Thread, ThreadLimits
+from shared.telemetry.logs import get_logger
 from shared.types import SessionId
 
 _READABLE = (CONTEXT, SLOT, TOOL, PROMPT)
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 
 class Record:

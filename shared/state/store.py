@@ -1,6 +1,5 @@
 """Sessions in Redis: loaded in one round trip, changed in one, completely or not at all."""
 
-import logging
 from typing import cast
 
 from shared.clock import Clock
@@ -20,11 +19,12 @@ from shared.state.commits import Commit, Committed, Loaded, Outcome, Pending
 from shared.state.history import ThreadLimits
 from shared.state.memo import MemoManager
 from shared.state.wire import RawSession, Write, load_call, read_session, read_written, save_call
+from shared.telemetry.logs import get_logger
 from shared.types import AgentName, CallConnectionId, EventId, Json, SessionId
 
 __all__ = ["Commit", "Committed", "Loaded", "Outcome", "Pending", "SessionStore"]
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 
 class SessionStore:
@@ -140,6 +140,11 @@ class SessionStore:
         )
         return None if score is None else float(cast(str, score))
 
+    async def list_due(self, session_id: SessionId, due_in_s: float | None) -> None:
+        """Put the session on the list of ``due`` anew; nothing if *due_in_s* is None."""
+        if due_in_s is not None:
+            await self._redis.execute(*self._due_command(session_id, due_in_s), may_repeat=True)
+
     async def settle(self, session_id: SessionId, score: float) -> None:
         """Take a session off the list of ``due``, unless a commit has listed it anew."""
         await self._redis.run_script(
@@ -158,12 +163,15 @@ class SessionStore:
         entries = cast(list[tuple[str, list[str]]], reply)
         return [_read_journal(dict(zip(f[::2], f[1::2], strict=True))) for _, f in entries]
 
+    def _due_command(self, session_id: SessionId, due_in_s: float) -> Command:
+        score = self._clock.now().timestamp() + due_in_s
+        return ("ZADD", DUE_KEY, repr(score), check_session_id(session_id))
+
     def _listing(self, commit: Commit) -> list[Command | ScriptCall]:
         """What is written before the commit, so that it can be there in vain but never missing."""
         commands: list[Command | ScriptCall] = []
         if commit.due_in_s is not None:
-            score = self._clock.now().timestamp() + commit.due_in_s
-            commands.append(("ZADD", DUE_KEY, repr(score), check_session_id(commit.session_id)))
+            commands.append(self._due_command(commit.session_id, commit.due_in_s))
         link = commit.link_call or (commit.memo.linked_call if commit.memo is not None else None)
         if link:
             # Repeated by every commit, so that it lives as long as the session.

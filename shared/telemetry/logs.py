@@ -7,9 +7,11 @@ called goes into either.
 import json
 import logging
 import sys
+import traceback
 from datetime import UTC, datetime
 from typing import Any
 
+from shared.errors import AppError
 from shared.telemetry.context import current_facts
 
 ROOT = "voice_agent"
@@ -56,7 +58,8 @@ class _RootHandler(logging.Handler):
         line = logging.makeLogRecord({"name": record.name, "levelno": record.levelno})
         line.levelname, line.msg = record.levelname, self.format(record)
         for handler in logging.getLogger().handlers:
-            handler.handle(line)
+            if line.levelno >= handler.level:
+                handler.handle(line)
 
 
 class _JsonFormatter(logging.Formatter):
@@ -69,7 +72,7 @@ class _JsonFormatter(logging.Formatter):
             **_facts_of(record),
         }
         if record.exc_info:
-            line["exception"] = self.formatException(record.exc_info)
+            line["exception"] = _story_of(record.exc_info[1])
         return json.dumps(line, ensure_ascii=False, default=str)
 
 
@@ -78,4 +81,20 @@ class _TextFormatter(logging.Formatter):
         facts = " ".join(f"{key}={value}" for key, value in _facts_of(record).items())
         name = record.name.removeprefix(f"{ROOT}.")
         line = f"{record.levelname:<7} {name}: {record.getMessage()}  {facts}".rstrip()
-        return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+        return f"{line}\n{_story_of(record.exc_info[1])}" if record.exc_info else line
+
+
+def _story_of(error: BaseException | None) -> str:
+    """The frames and classes of *error* and of what led to it, the first cause first.
+
+    Only our own errors' texts: any other may quote what a person said.
+    """
+    stories: list[str] = []
+    told: set[int] = set()
+    while error is not None and id(error) not in told:
+        told.add(id(error))
+        text = f": {error}" if isinstance(error, AppError) else ""
+        frames = "".join(traceback.format_tb(error.__traceback__))
+        stories.append(f"{frames}{type(error).__name__}{text}")
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    return "\n".join(reversed(stories))

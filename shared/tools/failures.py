@@ -3,7 +3,6 @@
 The sentences go to the model and to HTTP clients: they name fields and rules, never values.
 """
 
-import logging
 import traceback
 
 from shared.errors import (
@@ -13,9 +12,10 @@ from shared.errors import (
     ToolNotFoundError,
     UpstreamError,
 )
+from shared.telemetry.logs import get_logger
 from shared.types import Json
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 TOOL_FAILED = "tool_failed"
 OUTCOME_UNKNOWN = "outcome_unknown"

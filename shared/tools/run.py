@@ -5,10 +5,10 @@ ledger. A run whose outcome nobody knows (a timeout, a lost connection, a killed
 open in the ledger and is reported as unknown to whoever comes again; it is never repeated blindly.
 """
 
-import logging
 from typing import Protocol
 
 from shared.errors import AppError, UpstreamError
+from shared.telemetry.logs import get_logger
 from shared.tools.context import ToolContext
 from shared.tools.definition import PreparedCall
 from shared.tools.failures import (
@@ -27,7 +27,7 @@ from shared.types import Json, SessionId
 
 __all__ = ["Begin", "Ledger", "fingerprint", "idempotency_key", "run_tool"]
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 _DID_NOTHING = (ToolRetryError, ToolRefusedError, InvalidArgumentsError)
 """What an executor raises when it certainly changed nothing."""

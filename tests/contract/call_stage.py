@@ -19,7 +19,7 @@ from shared.agent.toolbox import RegisteredTools
 from shared.calls import events as ev
 from shared.calls.commands import Answer, Dial, HangUp, Listen, Speak, Transfer
 from shared.calls.executor import CommandExecutor
-from shared.calls.runner import CallRunner, RunnerTimes
+from shared.calls.runner import CallRunner, Executor, RunnerTimes
 from shared.calls.state import CallState
 from shared.calls.telephony import CallLeg
 from shared.calls.voice import Voice
@@ -128,8 +128,17 @@ class ReflexModel:
 class Stage:
     """Several instances of the app around one phone."""
 
-    def __init__(self, managers: Sequence[AzureRedisManager], phone: Phone) -> None:
+    def __init__(
+        self,
+        managers: Sequence[AzureRedisManager],
+        phone: Phone,
+        *,
+        model: ReflexModel | None = None,
+        times: RunnerTimes | None = None,
+    ) -> None:
         self.phone = phone
+        self.model = model or ReflexModel()
+        self.times = times or RunnerTimes()
         self.noted: Counter[str] = Counter()
         self.registry = self._registry()
         self.agents = {CONCIERGE: self._agent()}
@@ -155,10 +164,15 @@ class Stage:
         shipped = load_agents(DEFINITIONS, self.registry.list_tools())[CONCIERGE]
         return replace(shipped, tools=(*shipped.tools, ToolName("note")))
 
-    @staticmethod
-    def _store(manager: AzureRedisManager, number: int) -> SessionStore:
+    def _store(self, manager: AzureRedisManager, number: int) -> SessionStore:
+        lease_s = self.times.lease_s
         return SessionStore(
-            manager, instance_id=f"i{number}", lease_s=20, ttl_s=600, clock=SystemClock()
+            manager, instance_id=f"i{number}", lease_s=lease_s, ttl_s=600, clock=SystemClock()
+        )
+
+    def _executor(self, conversation: Conversation) -> Executor:
+        return CommandExecutor(
+            telephony=self.phone, turns=conversation, voice_of=lambda _: Voice("v", "en-US")
         )
 
     def _runner(self, manager: AzureRedisManager, store: SessionStore) -> CallRunner:
@@ -168,7 +182,7 @@ class Stage:
             new_id=lambda prefix: f"{prefix}-1",  # or two runs would differ by their references
         )
         conversation = Conversation(
-            model=ReflexModel(),
+            model=self.model,
             agents=self.agents,
             toolbox=RegisteredTools(
                 self.registry, ledger=RedisLedger(manager, ttl_s=600), services=services
@@ -176,15 +190,12 @@ class Stage:
             clock=clock,
             limits=TurnLimits(filler_after_s=60, first_sentence_s=60, turn_s=60),
         )
-        executor = CommandExecutor(
-            telephony=self.phone, turns=conversation, voice_of=lambda _: Voice("v", "en-US")
-        )
         return CallRunner(
             store,
-            executor,
+            self._executor(conversation),
             new_state=lambda session_id: CallState(session_id=session_id, agent=CONCIERGE),
             clock=clock,
-            times=RunnerTimes(),
+            times=self.times,
         )
 
     async def play(self, session_id: SessionId, random: Random | None = None) -> None:

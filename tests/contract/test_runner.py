@@ -1,17 +1,22 @@
 """The runner on a real Redis: once, whoever delivers what how often, and after any failure."""
 
+import asyncio
 import uuid
 from random import Random
 from typing import Any
 
 import hypothesis
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from shared.calls import events as ev
 from shared.calls.codec import decode_event, decode_state
+from shared.calls.commands import Answer
 from shared.calls.flow import advance
 from shared.calls.state import CallState, Phase
+from shared.calls.telephony import CallLeg
+from shared.errors import UpstreamError
 from shared.redis.manager import AzureRedisManager
 from shared.redis.round_trips import count_round_trips
 from shared.types import EventId, Json, SessionId
@@ -149,3 +154,65 @@ async def test_runner_does_nothing_for_an_event_that_comes_again(redis_url: str)
         assert trips.total == 1
         assert visit.state.phase is Phase.RINGING
         assert set(stage.phone.requests.values()) == {1}
+
+
+class SlowPhone(Phone):
+    """A phone whose answer takes as long as it is held."""
+
+    def __init__(self) -> None:
+        super().__init__(())
+        self.asked, self.held = asyncio.Event(), asyncio.Event()
+
+    async def answer(self, session_id: SessionId, command: Answer) -> CallLeg:
+        """Answered, once the test lets go."""
+        self.asked.set()
+        await self.held.wait()
+        return await super().answer(session_id, command)
+
+
+async def test_runner_acknowledges_in_time_and_goes_on(redis_url: str) -> None:
+    """The event is acknowledged while ACS still hangs; the answer is recorded when it comes."""
+    async with AzureRedisManager(url=redis_url) as manager:
+        phone = SlowPhone()
+        stage, session_id = Stage([manager], phone), new_session()
+        offered = ev.CallOffered(EventId("offer"), CALLER, BANK, "ctx", "corr")
+        visit = await stage.runners[0].receive(
+            session_id, offered, begins_session=True, within_s=0.05
+        )
+        assert phone.asked.is_set()
+        assert visit.state.open == ("answer-1",)
+        assert visit.state.call_connection_id == ""
+        phone.held.set()
+        await stage.runners[0].drain()
+        loaded = await stage.stores[0].load(session_id, None)
+        assert loaded.outbox == ()
+        assert decode_state(loaded.call or {}).call_connection_id == "cc"
+
+
+async def test_runner_goes_on_when_the_caller_of_receive_is_cancelled(redis_url: str) -> None:
+    """A client that leaves takes nothing with it: what was decided is done."""
+    async with AzureRedisManager(url=redis_url) as manager:
+        phone = SlowPhone()
+        stage, session_id = Stage([manager], phone), new_session()
+        offered = ev.CallOffered(EventId("offer"), CALLER, BANK, "ctx", "corr")
+        request = asyncio.create_task(
+            stage.runners[0].receive(session_id, offered, begins_session=True)
+        )
+        await phone.asked.wait()
+        request.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await request
+        phone.held.set()
+        await stage.runners[0].drain()
+        assert phone.requests == {"answer-1": 1}
+        assert (await stage.stores[0].load(session_id, None)).outbox == ()
+
+
+async def test_runner_leaves_a_refused_redis_to_the_redelivery() -> None:
+    """Without the session store an event fails as a whole, so that it is delivered again."""
+    async with AzureRedisManager(url="redis://127.0.0.1:1/0", connect_timeout_s=0.5) as manager:
+        stage = Stage([manager], Phone(()))
+        offered = ev.CallOffered(EventId("offer"), CALLER, BANK, "ctx", "corr")
+        with pytest.raises(UpstreamError):
+            await stage.runners[0].receive(new_session(), offered, begins_session=True)
+        assert stage.phone.requests == {}

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from simulator.acs import Chaos, HangUp, Heard, PhoneCall, Press, Say, Stay
+from simulator.acs import Chaos, HangUp, Heard, PhoneCall, Press, Say, Stay, Step
 from simulator.app_client import AppClient
 from simulator.demo import run as run_demo
 from simulator.event_grid import Chaos as GridChaos
@@ -128,7 +128,7 @@ async def test_call_reprompts_a_silent_caller_and_says_goodbye() -> None:
 async def test_call_takes_digits_and_an_interruption() -> None:
     """Keys are input like words, and the caller may interrupt the prompt that listens."""
     async with Stack(PLAN) as stack, AppClient(stack) as app:
-        script = [
+        script: list[Step] = [
             Say("Hi, I'd like to know my balance.", interrupts=True),
             Press("1234#"),
             HangUp(),

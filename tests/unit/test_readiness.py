@@ -1,0 +1,136 @@
+"""Whether an instance is ready: every part is asked, none can hold up the answer."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from shared import readiness
+from shared.errors import PoolExhaustedError, SettingsError, UpstreamError
+from shared.pools.lazy import Lazy
+from shared.resources import Resources
+
+NAMES = ("redis", "jwks", "telephony", "model", "agents")
+
+
+class FakePart:
+    """Any part that the first call needs: says that it is well, or does what it is told to."""
+
+    def __init__(self, act: Callable[[], Awaitable[None]] | None = None) -> None:
+        self._act = act
+        self.asked_total = 0
+
+    async def warm(self) -> None:
+        """Touch it."""
+        self.asked_total += 1
+        if self._act is not None:
+            await self._act()
+
+    ping_async = warm
+
+
+def parts_with(**fakes: Any) -> Resources:
+    """The parts of a process, well unless given."""
+    parts = Resources()
+    parts.imported = Lazy.of(None)
+    for name in ("redis", "jwks", "telephony", "model", "runner"):
+        fake = fakes.get(name, FakePart())
+        setattr(parts, name, fake if isinstance(fake, Lazy) else Lazy.of(fake))
+    return parts
+
+
+def raising(error: Exception) -> Callable[[], Awaitable[None]]:
+    """Something that fails with *error*."""
+
+    async def act() -> None:
+        raise error
+
+    return act
+
+
+async def test_failing_is_empty_when_all_is_well() -> None:
+    """Ready means that every part that a call needs has answered just now."""
+    fakes = {name: FakePart() for name in ("redis", "jwks", "telephony", "model")}
+    parts = parts_with(**fakes)
+    assert await readiness.failing(parts) == []
+    assert await readiness.failing(parts) == []
+    assert [fake.asked_total for fake in fakes.values()] == [2] * 4
+
+
+@pytest.mark.parametrize("name", ["redis", "jwks", "telephony", "model"])
+@pytest.mark.parametrize("error", [UpstreamError("x"), PoolExhaustedError("x"), TimeoutError()])
+async def test_failing_names_the_part_that_does_not_answer(name: str, error: Exception) -> None:
+    """Whoever is woken at night sees where to look, and that the rest is well."""
+    assert await readiness.failing(parts_with(**{name: FakePart(raising(error))})) == [name]
+
+
+async def test_failing_names_every_part_in_a_fixed_order() -> None:
+    """Two looks at the same outage read the same."""
+    broken = Lazy[Any](raising(SettingsError("REDIS_HOST is missing")))
+    fakes = dict.fromkeys(("redis", "jwks", "telephony", "model", "runner"), broken)
+    assert await readiness.failing(parts_with(**fakes)) == list(NAMES)
+
+
+async def test_failing_does_not_wait_for_a_part_that_hangs() -> None:
+    """A health check that hangs is worse than one that fails; the hanging touch is given up."""
+    was_given_up = asyncio.Event()
+
+    async def hang() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            was_given_up.set()
+
+    parts = parts_with(model=FakePart(hang))
+    assert await readiness.failing(parts, within_s=0.01) == ["model"]
+    assert was_given_up.is_set()
+
+
+async def test_failing_lets_a_slow_build_go_on() -> None:
+    """The next look finds the part built: a cold start is not begun anew by every look."""
+    may_end, builds = asyncio.Event(), []
+
+    async def build() -> FakePart:
+        builds.append(1)
+        await may_end.wait()
+        return FakePart()
+
+    parts = parts_with(model=Lazy(build))
+    assert await readiness.failing(parts, within_s=0.01) == ["model"]
+    may_end.set()
+    assert await readiness.failing(parts) == []
+    assert len(builds) == 1
+
+
+async def test_failing_asks_all_parts_at_the_same_time() -> None:
+    """Five parts that take a second each take one second."""
+    meet = asyncio.Barrier(4)
+
+    async def wait_for_the_others() -> None:
+        await meet.wait()
+
+    names = ("redis", "jwks", "telephony", "model")
+    parts = parts_with(**{name: FakePart(wait_for_the_others) for name in names})
+    assert await readiness.failing(parts) == []
+
+
+async def test_failing_can_be_cancelled() -> None:
+    """A host that stops does not wait for a health check."""
+    has_begun = asyncio.Event()
+
+    async def hang() -> None:
+        has_begun.set()
+        await asyncio.Event().wait()
+
+    task = asyncio.create_task(readiness.failing(parts_with(redis=FakePart(hang))))
+    await has_begun.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+async def test_failing_does_not_hide_a_bug() -> None:
+    """Only what the app can name is an outage; anything else is answered as the crash it is."""
+    with pytest.raises(ZeroDivisionError):
+        await readiness.failing(parts_with(redis=FakePart(raising(ZeroDivisionError()))))

@@ -1,0 +1,122 @@
+"""How the parts fit together: all of them can be built, and none of it touches the network."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from shared.errors import SettingsError
+from shared.pools.lazy import Lazy
+from shared.resources import Resources, resources, use_resources
+from shared.settings import Settings
+from tests.unit.test_function_app import HEAVY_SDKS
+from tests.unit.test_settings import LEAST
+
+ROOT = Path(__file__).parents[2]
+LOCAL = {
+    **LEAST,
+    "REDIS_URL": "redis://127.0.0.1:6379/0",
+    "ACS_ACCESS_KEY": "a2V5a2V5",
+    "AZURE_OPENAI_API_KEY": "key",
+    "ACS_ENDPOINT": "http://127.0.0.1:9",
+    "TRANSFER_TARGETS": "general=+15550001111",
+}
+
+
+def parts_of(env: dict[str, str]) -> Resources:
+    """The parts of a process with that environment."""
+    return Resources(settings=Settings.from_env(env))
+
+
+def lazies(parts: Resources) -> dict[str, Lazy[Any]]:
+    """Every part, by name."""
+    return {name: part for name, part in vars(parts).items() if isinstance(part, Lazy)}
+
+
+async def test_resources_build_every_part_without_a_connection() -> None:
+    """Building is cheap and cannot fail for want of a network; connecting comes with use."""
+    parts = parts_of(LOCAL)
+    built = {name: await part.get() for name, part in lazies(parts).items() if name != "credential"}
+    assert all(part is not None for name, part in built.items() if name != "imported")
+    assert set(parts.built_ms) == set(built) - {"imported"}
+    assert set(parts.snapshot()) == {"built_ms", "redis"}
+    await parts.telephony.built.aclose()  # type: ignore[union-attr]
+
+
+async def test_resources_build_a_part_once_and_on_demand() -> None:
+    """What nobody asked for is not there; what two parts need, they share."""
+    parts = parts_of(LOCAL)
+    assert parts.built_ms == {}
+    store = await parts.store.get()
+    assert await parts.store.get() is store
+    assert set(parts.built_ms) == {"redis", "store"}
+
+
+async def test_resources_use_no_credential_where_there_are_keys() -> None:
+    """On a laptop nobody is signed in to Azure."""
+    parts = parts_of(LOCAL)
+    await parts.runner.get()
+    assert parts.credential.built is None
+
+
+async def test_resources_use_the_identity_where_there_are_no_keys() -> None:
+    """In Azure there are no keys: each service is reached with a token."""
+    parts = parts_of(LEAST)
+    await parts.redis.get()
+    credential = parts.credential.built
+    assert credential is not None
+    await credential.close()
+
+
+def test_resources_say_what_is_missing_when_they_are_used() -> None:
+    """Not at import: a wrong setting must not make the functions vanish."""
+    with pytest.raises(SettingsError):
+        Resources(settings=None).settings  # noqa: B018 - reading is what fails
+
+
+def test_use_resources_ends_with_its_block() -> None:
+    """A test that fails must not leave its parts to the next one."""
+    before, first, second = resources(), Resources(), Resources()
+    with use_resources(first):
+        with pytest.raises(RuntimeError), use_resources(second):
+            assert resources() is second
+            raise RuntimeError
+        assert resources() is first
+    assert resources() is before
+
+
+MEASURE = """
+import asyncio, json, sys
+from shared.resources import Resources
+from shared.settings import Settings
+
+async def main(env):
+    parts = Resources(settings=Settings.from_env(env))
+    await parts.imported.get()
+    known = set(sys.modules)
+    await parts.runner.get()
+    await parts.sweeper.get()
+    await parts.chat.get()
+    await parts.tool_desk.get()
+    await parts.acs_tokens.get()
+    return sorted(set(sys.modules) - known)
+
+print(json.dumps(asyncio.run(main(json.loads(sys.argv[1])))))
+"""
+
+
+def test_resources_import_what_is_heavy_beside_the_loop() -> None:
+    """An import of a second would hold every call of the process; the builders find it done."""
+    done = subprocess.run(
+        [sys.executable, "-c", MEASURE, json.dumps(LOCAL)],
+        cwd=ROOT,
+        capture_output=True,
+        check=True,
+        timeout=60,
+    )
+    late = json.loads(done.stdout)
+    heavy = [one for one in late if any(one == sdk for sdk in HEAVY_SDKS)]
+    assert heavy == []

@@ -1,0 +1,223 @@
+"""What the app is told by its environment, and how it complains."""
+
+import json
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import fields, replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.errors import SettingsError
+from shared.settings import Settings
+
+ROOT = Path(__file__).parents[2]
+PLATFORM = {
+    "FUNCTIONS_WORKER_RUNTIME",
+    "AzureWebJobsStorage",
+    "SWEEP_SCHEDULE",  # read by the host, for the timers' triggers
+    "KEEP_WARM_SCHEDULE",
+}
+GIVEN_BY_AZURE = {"WEBSITE_INSTANCE_ID"}
+
+LEAST = {
+    "PUBLIC_BASE_URL": "https://app.example",
+    "CALLBACK_SIGNING_KEY": "k" * 16,
+    "ACS_ENDPOINT": "https://acs.example",
+    "ACS_AUDIENCE": "audience",
+    "COGNITIVE_SERVICES_ENDPOINT": "https://ai.example/",
+    "AZURE_OPENAI_ENDPOINT": "https://model.example",
+    "AZURE_OPENAI_CHAT_DEPLOYMENT": "gpt",
+    "REDIS_HOST": "redis.example",
+}
+NUMBERS = (
+    *("REDIS_PORT", "SESSION_TTL_S", "FILLER_AFTER_S", "FIRST_SENTENCE_S", "TURN_TIMEOUT_S"),
+    *("CALLBACK_ACK_S", "LEASE_S", "SWEEP_PERIOD_S", "SILENT_CALL_S"),
+)
+
+
+class Recording(Mapping[str, str]):
+    """An environment that notes what it is asked for."""
+
+    def __init__(self, values: Mapping[str, str]) -> None:
+        self._values = values
+        self.asked: set[str] = set()
+
+    def __getitem__(self, name: str) -> str:
+        self.asked.add(name)
+        return self._values[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+
+def problems_of(env: Mapping[str, str]) -> str:
+    """What is wrong with *env*."""
+    with pytest.raises(SettingsError) as caught:
+        Settings.from_env(env)
+    return str(caught.value)
+
+
+def example() -> dict[str, str]:
+    """The values a newcomer copies."""
+    text = (ROOT / "local.settings.example.json").read_text(encoding="utf-8")
+    values: dict[str, str] = json.loads(text)["Values"]
+    return values
+
+
+def test_settings_names_agree() -> None:
+    """A setting the code reads and the example leaves out is one nobody knows of."""
+    env = Recording(LEAST)
+    Settings.from_env(env)
+    assert env.asked - GIVEN_BY_AZURE == set(example()) - PLATFORM
+
+
+def test_settings_of_the_example_are_valid() -> None:
+    """What is copied from the example starts, and stands for the same as leaving it out."""
+    copied = Settings.from_env(example())
+    bare = Settings.from_env(LEAST)
+    for name in ("session_ttl_s", "filler_after_s", "turn_timeout_s", "lease_s", "silent_call_s"):
+        assert getattr(copied, name) == getattr(bare, name), name
+    assert copied.transfer_targets == {"general": "+15550001111", "fraud": "+15550002222"}
+
+
+def test_settings_defaults_are_those_of_azure() -> None:
+    """What may be left out means: in Azure, by identity, with the documented times."""
+    settings = Settings.from_env(LEAST)
+    expected: dict[str, object] = {
+        "is_hosted": False,
+        "azure_client_id": None,
+        "log_level": "INFO",
+        "acs_access_key": None,
+        "acs_issuer": "https://acscallautomation.communication.azure.com",
+        "acs_jwks_url": "https://acscallautomation.communication.azure.com/calling/keys",
+        "openai_api_key": None,
+        "redis_url": None,
+        "redis_port": None,
+        "transfer_targets": {},
+        "turn_timeout_s": 15.0,
+        "lease_s": 20.0,
+        "sweep_period_s": 15.0,
+        "callback_ack_s": 4.0,
+    }
+    assert {name: getattr(settings, name) for name in expected} == expected
+
+
+def test_settings_name_everything_that_is_missing_at_once() -> None:
+    """Whoever sets the app up wants one list, not eight attempts."""
+    text = problems_of({})
+    for name in LEAST:
+        assert name in text, name
+
+
+def test_settings_name_everything_that_is_malformed_at_once() -> None:
+    """A wrong value beside a missing one: both are told."""
+    wrong = dict.fromkeys(NUMBERS, "x") | {"TRANSFER_TARGETS": "general", "LOG_LEVEL": "LOUD"}
+    text = problems_of({**LEAST, **wrong, "ACS_AUDIENCE": ""})
+    for name in (*wrong, "ACS_AUDIENCE"):
+        assert name in text, name
+
+
+@given(value=st.text(st.characters(codec="ascii", categories=["L", "N"]), min_size=6, max_size=30))
+def test_settings_never_repeat_a_value(value: str) -> None:
+    """A key in the wrong variable must not end up in the log of the start."""
+    names = {*LEAST, *NUMBERS, "TRANSFER_TARGETS", "LOG_LEVEL", "ACS_JWKS_URL"} - {"REDIS_HOST"}
+    marked = f"zq{value}zq"
+    text = problems_of(dict.fromkeys(names, marked))
+    assert marked not in text
+    assert "LEASE_S is malformed" in text
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+@pytest.mark.parametrize("value", ["0", "-1", "nan", "inf", "1e999", "ten"])
+def test_settings_refuse_a_time_that_cannot_be(name: str, value: str) -> None:
+    """A deadline of nothing, or of for ever, is a typing mistake."""
+    assert f"{name} is malformed" in problems_of({**LEAST, name: value})
+
+
+@pytest.mark.parametrize("value", [",", " , ", "short", f"{'k' * 16},short"])
+def test_settings_refuse_signing_keys_that_can_be_guessed(value: str) -> None:
+    """Found at the start and not at the first callback."""
+    assert "CALLBACK_SIGNING_KEY is malformed" in problems_of(
+        {**LEAST, "CALLBACK_SIGNING_KEY": value}
+    )
+
+
+def test_settings_take_several_signing_keys_newest_first() -> None:
+    """A key is replaced by putting the new one in front, so that running calls go on."""
+    env = {**LEAST, "CALLBACK_SIGNING_KEY": f" {'n' * 16} , {'o' * 16},"}
+    assert Settings.from_env(env).callback_signing_keys == ("n" * 16, "o" * 16)
+
+
+@pytest.mark.parametrize(
+    "name", ["PUBLIC_BASE_URL", "ACS_ENDPOINT", "AZURE_OPENAI_ENDPOINT", "ACS_JWKS_URL"]
+)
+@pytest.mark.parametrize("value", ["app.example", "ftp://app.example", "//app.example"])
+def test_settings_refuse_an_address_without_a_scheme(name: str, value: str) -> None:
+    """The commonest slip: it would only fail when the first phone rings."""
+    assert f"{name} is malformed" in problems_of({**LEAST, name: value})
+
+
+@pytest.mark.parametrize("value", ["general", "general=", "=+1555", "general=+1,=", "a=+1,b"])
+def test_settings_refuse_transfer_targets_without_both_sides(value: str) -> None:
+    """A queue without a number would be a transfer into nowhere."""
+    assert "TRANSFER_TARGETS is malformed" in problems_of({**LEAST, "TRANSFER_TARGETS": value})
+
+
+def test_settings_read_transfer_targets_without_regard_to_case_and_space() -> None:
+    """Agents name queues in lower case."""
+    env = {**LEAST, "TRANSFER_TARGETS": " General = +1555 , FRAUD=+1556, "}
+    assert Settings.from_env(env).transfer_targets == {"general": "+1555", "fraud": "+1556"}
+
+
+def test_settings_want_a_redis_and_say_how() -> None:
+    """Either way to name it will do, none will not."""
+    bare = {name: value for name, value in LEAST.items() if name != "REDIS_HOST"}
+    assert problems_of(bare) == "REDIS_HOST or REDIS_URL is missing"
+    assert Settings.from_env({**bare, "REDIS_URL": "redis://x"}).redis_url == "redis://x"
+
+
+@pytest.mark.parametrize(("lease", "turn"), [("15", "15"), ("5", "6"), ("", "20"), ("14", "")])
+def test_settings_refuse_a_lease_that_ends_before_its_turn(lease: str, turn: str) -> None:
+    """Another instance would take over a turn that is still being answered."""
+    text = problems_of({**LEAST, "LEASE_S": lease, "TURN_TIMEOUT_S": turn, "ACS_AUDIENCE": ""})
+    assert "LEASE_S must be longer than TURN_TIMEOUT_S" in text
+    assert "ACS_AUDIENCE" in text
+
+
+@pytest.mark.parametrize("name", LEAST)
+def test_settings_take_an_empty_variable_for_a_missing_one(name: str) -> None:
+    """In a settings file an optional value is left empty, not left out."""
+    assert f"{name}" in problems_of({**LEAST, name: "  "})
+
+
+def test_settings_are_hosted_where_azure_names_the_instance() -> None:
+    """The same package runs on a laptop and in Azure; only there has it a managed identity."""
+    assert Settings.from_env({**LEAST, "WEBSITE_INSTANCE_ID": "x"}).is_hosted
+
+
+def test_settings_do_not_show_secrets_when_printed() -> None:
+    """A settings value in a traceback or a log line tells no key."""
+    secret = "s3cret" * 5
+    env = {
+        **LEAST,
+        "CALLBACK_SIGNING_KEY": secret,
+        "ACS_ACCESS_KEY": secret,
+        "AZURE_OPENAI_API_KEY": secret,
+        "REDIS_URL": f"redis://:{secret}@x",
+    }
+    assert secret not in repr(Settings.from_env(env))
+
+
+def test_settings_cannot_change_under_a_running_call() -> None:
+    """They are read once; another value is another object."""
+    settings = Settings.from_env(LEAST)
+    with pytest.raises(AttributeError):
+        settings.lease_s = math.pi  # type: ignore[misc]
+    assert replace(settings, lease_s=30.0).lease_s == 30.0
+    assert len(fields(settings)) == len(Settings.__slots__)
