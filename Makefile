@@ -4,7 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 # The newest worker library needs Python 3.13; its contract test is skipped without one.
-PYTHON_313 := $(shell command -v python3.13 2>/dev/null)
+PYTHON_313 := $(shell for one in python3.13 $(HOME)/.pyenv/versions/3.13*/bin/python3.13; do \
+	$$one -c '' 2>/dev/null && command -v $$one && break; done)
 
 .PHONY: demo run test unit contract e2e check format bench lock worker-venv clean
 
@@ -43,13 +44,15 @@ lock: $(READY)
 
 worker-venv:
 ifneq ($(PYTHON_313),)
-	@$(MAKE) --no-print-directory .venv-3.13/.ready || \
-		echo "no usable Python 3.13: the test with the real worker library is skipped"
+	@$(MAKE) --no-print-directory .venv-3.13/.ready
+else
+	@echo "no Python 3.13 at hand: the test with the real worker library is skipped"
 endif
 
 .venv-3.13/.ready: requirements.txt requirements-worker.txt
-	$(PYTHON_313) -m venv .venv-3.13
-	.venv-3.13/bin/pip install --quiet -r requirements.txt -r requirements-worker.txt
+	@echo "Installing the worker library for Python 3.13 (once) ..."
+	@$(PYTHON_313) -m venv .venv-3.13
+	@.venv-3.13/bin/pip install --quiet -r requirements.txt -r requirements-worker.txt
 	@touch $@
 
 $(READY): requirements.txt requirements-dev.txt
