@@ -14,6 +14,7 @@ import azure.functions as func
 from functions.wire import problem_response
 from shared import errors
 from shared.auth.access import Access
+from shared.pools.failures import PoolClosedError
 from shared.resources import resources
 from shared.telemetry.logs import get_logger
 from shared.types import SessionId
@@ -27,6 +28,7 @@ STATUS_OF: dict[type[errors.AppError], HTTPStatus] = {
     errors.NotFoundError: HTTPStatus.NOT_FOUND,
     errors.ConflictError: HTTPStatus.CONFLICT,
     errors.PoolExhaustedError: HTTPStatus.SERVICE_UNAVAILABLE,
+    PoolClosedError: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.UpstreamTimeoutError: HTTPStatus.GATEWAY_TIMEOUT,
     errors.UpstreamError: HTTPStatus.BAD_GATEWAY,
     errors.AppError: HTTPStatus.INTERNAL_SERVER_ERROR,

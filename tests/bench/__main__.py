@@ -6,16 +6,17 @@ import os
 import sys
 
 from simulator.redis_server import RedisServer
-from tests.bench import bench_call, bench_import, bench_state
+from tests.bench import bench_call, bench_import, bench_pool, bench_state
 
 
 async def main(redis_url: str) -> None:
     """Run them one after the other: they would disturb each other."""
     for line in bench_import.run():
         print(line)
-    for part in (bench_state, bench_call):
+    parts = (lambda: bench_state.run(redis_url), lambda: bench_call.run(redis_url), bench_pool.run)
+    for part in parts:
         print()
-        for line in await part.run(redis_url):
+        for line in await part():
             print(line, flush=True)
 
 
