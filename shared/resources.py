@@ -239,14 +239,13 @@ class Resources:
         from shared.calls.executor import CommandExecutor
         from shared.calls.runner import CallRunner, RunnerTimes
         from shared.calls.state import CallState
-        from shared.calls.voice import voice_of
 
         agents = await self.agents.get()
         first = entry_agent(agents).name
         executor = CommandExecutor(
             telephony=await self.telephony.get(),
             turns=await self.conversation.get(),
-            voice_of=lambda name: voice_of(agents[name]),
+            voice_of=lambda name: agents[name].voice,
         )
         return CallRunner(
             await self.store.get(),

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from shared.speech.voices import Voice
 from shared.types import AgentName, ToolName
 
 LINE_VARIABLES = frozenset({"agent_name", "caller_name", "reason"})
@@ -17,17 +18,6 @@ PROMPT_VARIABLES = LINE_VARIABLES | {
 """What a prompt may use. ``handoff`` is None or has ``from_agent`` and ``caller_said``, and perhaps
 ``reason`` and ``summary``; ``channel`` is ``phone`` or ``chat``; ``caller_name`` and ``client_id``
 are None for a stranger; ``reason`` is empty unless we placed the call."""
-
-
-@dataclass(frozen=True, slots=True)
-class AgentVoice:
-    """How an agent sounds; style, rate and pitch are as in SSML, None for the voice's own."""
-
-    name: str
-    locale: str
-    style: str | None
-    rate: str | None
-    pitch: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +66,7 @@ class AgentDefinition:
     return_greeting: str
     """Said to a caller who has spoken with this agent before in the session."""
     lines: AgentLines
-    voice: AgentVoice
+    voice: Voice
     model: AgentModel
     tools: tuple[ToolName, ...]
     """What it may call, handoff tools included."""

@@ -12,11 +12,11 @@ from shared.agent.definition import (
     AgentDefinition,
     AgentLines,
     AgentModel,
-    AgentVoice,
     HandoffEdge,
 )
 from shared.agent.fields import AgentDefinitionError, Fields, merged, read_mapping
 from shared.agent.templates import render
+from shared.speech.voices import Voice
 from shared.types import AgentName, ToolName
 
 __all__ = [
@@ -25,7 +25,6 @@ __all__ = [
     "AgentDefinitionError",
     "AgentLines",
     "AgentModel",
-    "AgentVoice",
     "HandoffEdge",
     "entry_agent",
     "load_agents",
@@ -133,8 +132,8 @@ def _read_lines(fields: Fields) -> AgentLines:
     return lines
 
 
-def _read_voice(fields: Fields) -> AgentVoice:
-    voice = AgentVoice(
+def _read_voice(fields: Fields) -> Voice:
+    voice = Voice(
         name=fields.text("name"),
         locale=fields.text("locale"),
         style=fields.optional_text("style"),

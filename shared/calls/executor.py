@@ -28,8 +28,8 @@ from shared.calls.events import (
 )
 from shared.calls.failures import TelephonyError
 from shared.calls.visit import Owned, Visit
-from shared.calls.voice import Voice
 from shared.latency.stages import Stages
+from shared.speech.voices import Voice
 from shared.telemetry.logs import get_logger
 from shared.types import AgentName, CallConnectionId, EventId, SessionId
 

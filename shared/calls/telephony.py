@@ -32,9 +32,9 @@ from shared.calls.commands import Answer, Dial, HangUp, Listen, Speak, Transfer
 from shared.calls.events import CommandFailure, Party
 from shared.calls.failures import TelephonyError
 from shared.calls.identifiers import identifier_of, phone_number_of
-from shared.calls.voice import Voice, build_ssml
 from shared.clock import Clock, SystemClock
 from shared.errors import SettingsError
+from shared.speech.voices import Voice, build_ssml
 from shared.types import CallConnectionId, SessionId
 
 API_VERSION = "2026-03-12"

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import Collection, Iterable, Sequence
+from contextlib import aclosing
 
 from aiohttp import web
 
@@ -10,9 +11,12 @@ from simulator.speech import ears, espeak
 from simulator.speech.control import add_control
 from simulator.speech.faults import Fault, Service
 from simulator.speech.hearing import Deaf, Heard
+from simulator.speech.lexicon import read_out
 from simulator.speech.line import Exchange, Line, MalformedMessageError
 from simulator.speech.recognition import serve_recognition
+from simulator.speech.sound import SoundFormat
 from simulator.speech.speaking import Speaker
+from simulator.speech.ssml import Passage
 from simulator.speech.studio import Studio
 from simulator.speech.synthesis import serve_synthesis
 from simulator.speech.voice import ToneVoice, Voice
@@ -65,7 +69,7 @@ class SpeechStandIn:
     @property
     def is_voice_available(self) -> bool:
         """Whether words are spoken; else tones stand for them."""
-        return espeak.is_available()
+        return not isinstance(self._speaker.voice, ToneVoice)
 
     @property
     def is_recognition_available(self) -> bool:
@@ -108,6 +112,14 @@ class SpeechStandIn:
     def close_idle_after(self, idle_s: float | None) -> None:
         """Close connections that are not used for so long; those made from now on."""
         self.studio.idle_s = idle_s
+
+    async def say(self, text: str, *, pause_ms: float = 1000.0) -> bytes:
+        """What a caller sounds like: PCM of 16 kHz, with a pause after it that ends the phrase."""
+        sound, passage = SoundFormat(16000), Passage(read_out(text), "")
+        pieces = [bytes(sound.bytes_in(300))]
+        async with aclosing(self._speaker.speak(passage, sound)) as spoken:
+            pieces += [piece async for piece in spoken if isinstance(piece, bytes)]
+        return b"".join([*pieces, bytes(sound.bytes_in(pause_ms))])
 
     async def drop_idle(
         self, service: Service | None = None, *, code: int | None = None, is_reset: bool = False

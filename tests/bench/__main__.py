@@ -6,17 +6,21 @@ import os
 import sys
 
 from simulator.redis_server import RedisServer
-from tests.bench import bench_call, bench_import, bench_pool, bench_state
+from tests.bench import bench_call, bench_import, bench_pool, bench_speech, bench_state
 
 
 async def main(redis_url: str) -> None:
     """Run them one after the other: they would disturb each other."""
     for line in bench_import.run():
         print(line)
-    parts = (lambda: bench_state.run(redis_url), lambda: bench_call.run(redis_url), bench_pool.run)
-    for part in parts:
+    for measured in (
+        bench_state.run(redis_url),
+        bench_call.run(redis_url),
+        bench_pool.run(),
+        bench_speech.run(redis_url),
+    ):
         print()
-        for line in await part():
+        for line in await measured:
             print(line, flush=True)
 
 

@@ -22,9 +22,9 @@ from shared.calls.executor import CommandExecutor
 from shared.calls.runner import CallRunner, Executor, RunnerTimes
 from shared.calls.state import CallState
 from shared.calls.telephony import CallLeg
-from shared.calls.voice import Voice
 from shared.clock import SystemClock
 from shared.redis.manager import AzureRedisManager
+from shared.speech.voices import Voice
 from shared.state.ledger import RedisLedger
 from shared.state.store import SessionStore
 from shared.tools.embedded import embedded_services

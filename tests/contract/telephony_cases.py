@@ -6,7 +6,7 @@ from typing import Any
 from shared.calls.commands import Answer, Dial, HangUp, Listen, Speak, Transfer
 from shared.calls.events import Party
 from shared.calls.telephony import Telephony, TelephonyOptions
-from shared.calls.voice import Voice
+from shared.speech.voices import Voice
 from shared.types import AgentName, CallConnectionId, CommandId, SessionId
 from tests.contract.acs_recorder import ACCESS_KEY, CALL, FakeClock
 

@@ -10,8 +10,8 @@ from shared.calls.commands import Dial, Listen
 from shared.calls.events import CommandFailure, Party
 from shared.calls.failures import TelephonyError
 from shared.calls.telephony import CallLeg, Telephony
-from shared.calls.voice import Voice
 from shared.errors import SettingsError
+from shared.speech.voices import Voice
 from shared.types import CallConnectionId, CommandId
 from tests.contract.acs_recorder import ACCESS_KEY, CALL, AcsRecorder, FakeClock, Scripted
 from tests.contract.telephony_cases import (

@@ -16,8 +16,8 @@ from shared.calls.callbacks import parse_callbacks, parse_incoming_call
 from shared.calls.commands import Answer, Dial, HangUp, Listen, Speak, Transfer
 from shared.calls.failures import TelephonyError
 from shared.calls.telephony import CallLeg, Telephony, TelephonyOptions
-from shared.calls.voice import Voice
 from shared.clock import SystemClock
+from shared.speech.voices import Voice
 from shared.types import AgentName, CommandId, SessionId
 from simulator.acs import Chaos, Heard, Mumble, Pace, Person, Press, RestFault, Say, Stay, Step
 from simulator.acs import HangUp as CallerHangsUp

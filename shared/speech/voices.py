@@ -1,9 +1,7 @@
-"""How an agent sounds, and what is sent to the speech service for it."""
+"""How a voice sounds, and the document that tells the speech service."""
 
 from dataclasses import dataclass
 from xml.sax.saxutils import escape, quoteattr
-
-from shared.agent.definition import AgentDefinition
 
 _CONTROLS = (code for code in range(0x20) if code not in (0x09, 0x0A, 0x0D))
 _SURROGATES = range(0xD800, 0xE000)
@@ -30,12 +28,6 @@ class Voice:
     def is_plain(self) -> bool:
         """Whether plain text says it all, so that no SSML is needed."""
         return self.style is None and self.rate is None and self.pitch is None
-
-
-def voice_of(agent: AgentDefinition) -> Voice:
-    """The voice *agent* speaks with."""
-    voice = agent.voice
-    return Voice(voice.name, voice.locale, voice.style, voice.rate, voice.pitch)
 
 
 def build_ssml(text: str, voice: Voice) -> str:

@@ -5,33 +5,11 @@ from xml.etree import ElementTree
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.agent.definition import AgentDefinition, AgentLines, AgentModel, AgentVoice
-from shared.calls.voice import Voice, build_ssml, voice_of
-from shared.types import AgentName
+from shared.speech.voices import Voice, build_ssml
 
 SPEECH = "{http://www.w3.org/2001/10/synthesis}"
 MSTTS = "{https://www.w3.org/2001/mstts}"
 LANG = "{http://www.w3.org/XML/1998/namespace}lang"
-
-
-def test_voice_of_an_agent_is_the_one_it_is_defined_with() -> None:
-    """What stands in the agent's file is what the caller hears."""
-    agent = AgentDefinition(
-        name=AgentName("concierge"),
-        description="",
-        is_entry=True,
-        greeting="",
-        return_greeting="",
-        lines=AgentLines((), "", "", "", "", "", ()),
-        voice=AgentVoice("en-US-AvaNeural", "en-US", "calm", "+5%", "-1st"),
-        model=AgentModel(None, 0.0, 100),
-        tools=(),
-        handoffs=(),
-        prompt="",
-    )
-    assert voice_of(agent) == Voice(
-        "en-US-AvaNeural", "en-US", style="calm", rate="+5%", pitch="-1st"
-    )
 
 
 def test_voice_without_manner_is_plain() -> None:
