@@ -16,7 +16,7 @@ run: $(READY)
 	@$(BIN)/python -m simulator.run $(ARGS)
 
 test: $(READY) worker-venv
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest --cov --cov-report=term:skip-covered --cov-fail-under=95 $(ARGS)
 
 unit contract e2e: $(READY)
 	$(BIN)/pytest tests/$@ $(ARGS)

@@ -14,13 +14,12 @@ import pytest
 from azure.functions.decorators.http import HttpTrigger
 
 import functions
-from function_app import app
 from functions import boundary
 from shared.auth.access import Access
 from shared.types import Json
+from tests.indexed import FUNCTIONS, code_of
 
 ROOT = Path(__file__).parents[2]
-FUNCTIONS = {str(one.get_function_name()): one for one in app.get_functions()}
 
 HEAVY_SDKS = (
     *("openai", "azure.cosmos", "azure.identity", "azure.cognitiveservices.speech"),
@@ -40,11 +39,6 @@ PARAMETER_OF = {
     "warmupTrigger": ("context", None),
 }
 each_function = pytest.mark.parametrize("name", sorted(FUNCTIONS))
-
-
-def code_of(name: str) -> Any:
-    """What the worker calls."""
-    return FUNCTIONS[name].get_user_function()
 
 
 def trigger_of(name: str) -> Any:
