@@ -39,6 +39,7 @@ class ChatModel(Protocol):
         messages: Sequence[Json],
         *,
         tools: Sequence[Json] = (),
+        deployment: str | None = None,
         temperature: float | None = None,
         max_tokens: int | None = None,
         deadline_s: float,
@@ -129,6 +130,7 @@ class Answer:
         stream = self._model.stream(
             self._messages(agent),
             tools=self._offered(agent),
+            deployment=agent.model.deployment,
             temperature=agent.model.temperature,
             max_tokens=agent.model.max_tokens,
             deadline_s=deadline_s,

@@ -89,18 +89,19 @@ class ChatModel:
         messages: Sequence[Json],
         *,
         tools: Sequence[Json] = (),
+        deployment: str | None = None,
         temperature: float | None = None,
         max_tokens: int | None = None,
         deadline_s: float,
     ) -> AsyncGenerator[TextDelta | Completion, None]:
-        """Let the model answer.
+        """Let the model answer; closing it (``contextlib.aclosing``) stops the model early.
 
-        Close it (``contextlib.aclosing``) or cancel the task to stop the model early. A request
-        that failed before the first delta is made once more if the deadline allows.
+        A request that failed before the first delta is made once more if the deadline allows.
 
         Args:
             messages: OpenAI chat messages, oldest first.
             tools: OpenAI tool definitions, ``{"type": "function", "function": …}``.
+            deployment: Another one than that of the settings, for this answer.
             temperature: 0 to 2; None leaves it to the deployment.
             max_tokens: Upper limit of the reply; None leaves it to the deployment.
             deadline_s: For everything until the last delta, a second attempt included.
@@ -116,7 +117,9 @@ class ChatModel:
         """
         loop = asyncio.get_running_loop()
         deadline = loop.time() + deadline_s
-        ask = partial(self._ask, messages, tools, temperature, max_tokens)
+        ask = partial(
+            self._ask, deployment or self._deployment, messages, tools, temperature, max_tokens
+        )
         may_retry = True
         while True:
             try:
@@ -157,13 +160,14 @@ class ChatModel:
 
     async def _ask(
         self,
+        deployment: str,
         messages: Sequence[Json],
         tools: Sequence[Json],
         temperature: float | None,
         max_tokens: int | None,
     ) -> _Chunks:
         body: dict[str, object] = {
-            "model": self._deployment,
+            "model": deployment,
             "messages": list(messages),
             "stream": True,
             "stream_options": {"include_usage": True},

@@ -52,6 +52,15 @@ async def test_stream_gives_the_text_in_pieces(model: ChatModel) -> None:
     )
 
 
+async def test_stream_asks_another_deployment_when_told_to(
+    model: ChatModel, server: ScriptedModel
+) -> None:
+    """An agent's own deployment is asked for by name; one that does not exist is an error."""
+    with pytest.raises(UpstreamError):
+        _ = [one async for one in model.stream(user("hello"), deployment="large", deadline_s=5)]
+    assert server.requests[-1]["model"] == "large"
+
+
 async def test_stream_puts_tool_calls_together(model: ChatModel) -> None:
     """Names and arguments arrive in fragments; half a call must never be run."""
     text, completion = await collect(model, "both")

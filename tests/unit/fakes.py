@@ -72,6 +72,7 @@ class FakeChatModel:
         self._rounds = list(rounds)
         self.asked: list[list[Json]] = []
         self.offered: list[list[str]] = []
+        self.deployments: list[str | None] = []
         self.closed = 0
         self.began = asyncio.Event()
 
@@ -87,6 +88,7 @@ class FakeChatModel:
     ) -> AsyncGenerator[TextDelta | Completion, None]:
         """The next scripted round."""
         self.began.set()
+        self.deployments.append(deployment)
         self.asked.append([dict(one) for one in messages])
         self.offered.append([one["function"]["name"] for one in tools])
         try:

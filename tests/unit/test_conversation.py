@@ -3,12 +3,13 @@
 import asyncio
 import json
 from contextlib import aclosing
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from shared.agent.conversation import Conversation, TurnLimits
-from shared.agent.loader import DEFINITIONS, load_agents
+from shared.agent.loader import DEFINITIONS, AgentModel, load_agents
 from shared.agent.turn import (
     After,
     Cue,
@@ -129,6 +130,22 @@ async def test_conversation_shows_the_model_prompt_history_and_tools() -> None:
     assert system["content"].splitlines()[0] == "Agent: concierge"
     assert user == {"role": "user", "content": "my balance"}
     assert set(model.offered[0]) == set(AGENTS[CONCIERGE].tools)
+
+
+async def test_conversation_asks_the_agents_own_deployment() -> None:
+    """An agent may think with another model than the others; its definition says so."""
+    own = replace(AGENTS[CONCIERGE], model=AgentModel("gpt-large", 0.1, 100))
+    model = FakeChatModel(["Sure, one moment.", completion()])
+    conversation = Conversation(
+        model=model,
+        agents={CONCIERGE: own},
+        toolbox=FakeToolbox(),
+        clock=SystemClock(),
+        limits=TurnLimits(),
+    )
+    async with aclosing(conversation.run(request(), Stages(SystemClock().monotonic))) as turn:
+        _ = [item async for item in turn]
+    assert model.deployments == ["gpt-large"]
 
 
 async def test_conversation_runs_tools_at_the_same_time() -> None:
