@@ -7,7 +7,7 @@ A lost race reloads and advances again. That is cheap: `advance` is pure, and th
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from shared.calls.codec import decode_command, encode
@@ -17,7 +17,7 @@ from shared.calls.state import CallState, Channel, Phase
 from shared.calls.visit import Owned, Visit
 from shared.clock import Clock
 from shared.errors import AppError, SessionNotFoundError, UpstreamError
-from shared.state.store import Commit, Outcome, SessionStore
+from shared.state.store import Commit, Outcome, Pending, SessionStore
 from shared.telemetry.context import log_facts
 from shared.telemetry.logs import get_logger
 from shared.types import CommandId, Json, SessionId
@@ -157,28 +157,12 @@ class CallRunner:
                     due_in_s = self._due_in_s(visit, step, set())
                     await self._store.list_due(visit.session_id, due_in_s)
                 return ()
-            renewed = {one.command_id for one in claims} | {one.id for one in step.commands}
-            renewed |= {by.command.id} if by else set()
-            committed = await self._store.commit(
-                Commit(
-                    session_id=visit.session_id,
-                    event_id=event.id if event and is_new else None,
-                    expected_version=visit.version,
-                    call=encode(step.state),
-                    messages=step.messages,
-                    memo=visit.memo,
-                    add=tuple((one.id, encode(one)) for one in step.commands),
-                    done=step.done,
-                    claim=tuple((one.command_id, one.fence) for one in claims),
-                    owner=(by.command.id, by.fence) if by else None,
-                    journal=_journal_entry(event, step) if event and is_new else None,
-                    due_in_s=self._due_in_s(visit, step, renewed),
-                    link_call=step.state.call_connection_id or None,
-                )
-            )
+            change = self._change(visit, event if is_new else None, step, claims, by)
+            committed = await self._store.commit(change)
             match committed.outcome:
                 case Outcome.APPLIED:
-                    visit.accept(step.state, committed.version, renewed, self._times.lease_s)
+                    lease_s = self._times.lease_s
+                    visit.accept(step.state, committed.version, _leased(change), lease_s)
                     visit.stages.reached("memo_save")
                     ours = [*(decode_command(one.command) for one in claims), *step.commands]
                     fences = committed.fences
@@ -189,11 +173,36 @@ class CallRunner:
                     visit.is_outdated = has_raced = True
         raise UpstreamError("the session changed too often")
 
-    def _due_in_s(self, visit: Visit, step: Step, renewed: set[CommandId]) -> float | None:
+    def _change(
+        self,
+        visit: Visit,
+        event: Event | None,
+        step: Step,
+        claims: Sequence[Pending],
+        by: Owned | None,
+    ) -> Commit:
+        """What to write: the step, the memory's changes, and what we take over."""
+        change = Commit(
+            session_id=visit.session_id,
+            event_id=event.id if event else None,
+            expected_version=visit.version,
+            call=encode(step.state),
+            messages=step.messages,
+            memo=visit.memo,
+            add=tuple((one.id, encode(one)) for one in step.commands),
+            done=step.done,
+            claim=tuple((one.command_id, one.fence) for one in claims),
+            owner=(by.command.id, by.fence) if by else None,
+            journal=_journal_entry(event, step) if event else None,
+            link_call=step.state.call_connection_id or None,
+        )
+        return replace(change, due_in_s=self._due_in_s(visit, step, _leased(change)))
+
+    def _due_in_s(self, visit: Visit, step: Step, leased: set[CommandId]) -> float | None:
         """When somebody should look at the session if nothing more comes."""
         state = step.state
         if state.open:
-            held = set(state.open) - renewed
+            held = set(state.open) - leased
             return visit.lease_left_s(held, self._times.lease_s)
         is_live_call = state.channel is Channel.CALL and state.phase is not Phase.ENDED
         return self._times.silent_call_s if is_live_call else None
@@ -228,6 +237,12 @@ class CallRunner:
                     return
                 for follower in followers:
                     await self._do(visit, follower)
+
+
+def _leased(change: Commit) -> set[CommandId]:
+    """The commands whose leases begin anew with *change*."""
+    owner = [change.owner[0]] if change.owner else []
+    return {*owner, *(one for one, _ in change.add), *(one for one, _ in change.claim)}
 
 
 def _journal_entry(event: Event, step: Step) -> Json:
