@@ -66,19 +66,20 @@ def _on_text_received(draft: Draft, event: ev.TextReceived) -> None:
 
 
 def _on_speech_recognized(draft: Draft, event: ev.SpeechRecognized) -> None:
-    if not draft.heard(event.operation_context):
-        return
-    if event.text.strip():
-        _take_input(draft, Cue(CueKind.UTTERANCE, event.text), event.text, event.id)
-    else:
-        _missed(draft)
+    _on_input(draft, event, Cue(CueKind.UTTERANCE, event.text), event.text)
 
 
 def _on_tones_collected(draft: Draft, event: ev.TonesCollected) -> None:
+    _on_input(draft, event, Cue(CueKind.TONES, event.tones), f"(typed) {event.tones}")
+
+
+def _on_input(
+    draft: Draft, event: ev.SpeechRecognized | ev.TonesCollected, cue: Cue, words: str
+) -> None:
     if not draft.heard(event.operation_context):
         return
-    if event.tones:
-        _take_input(draft, Cue(CueKind.TONES, event.tones), f"(typed) {event.tones}", event.id)
+    if cue.text.strip():
+        _take_input(draft, cue, words, event.id)
     else:
         _missed(draft)
 
