@@ -97,8 +97,13 @@ def _on_recognize_failed(draft: Draft, event: ev.RecognizeFailed) -> None:
 
 
 def _on_recognize_canceled(draft: Draft, event: ev.RecognizeCanceled) -> None:
-    if draft.heard(event.operation_context):
-        draft.listen("")
+    if not draft.heard(event.operation_context):
+        return
+    draft.set(failures=draft.state.failures + 1)
+    if draft.state.failures < MAX_FAILURES:
+        draft.listen("")  # what was to be said was said, or called off with it
+    else:
+        draft.hang_up()  # somebody calls off every listen: without end this would go round
 
 
 def _take_input(draft: Draft, cue: Cue, words: str, event_id: str) -> None:

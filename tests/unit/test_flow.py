@@ -163,6 +163,15 @@ def test_flow_takes_digits_as_input() -> None:
     assert walk.step.messages[0][1]["content"] == "(typed) 1234"
 
 
+def test_flow_listens_again_when_its_listen_is_called_off_but_not_for_ever() -> None:
+    """A listen that somebody else cancels is asked for again, without turning round endlessly."""
+    walk = Walk().listening()
+    for _ in range(MAX_FAILURES - 1):
+        walk.on(ev.RecognizeCanceled, walk.state.prompt)
+        assert walk.command(Listen).text == ""
+    assert walk.on(ev.RecognizeCanceled, walk.state.prompt).command(HangUp)
+
+
 def test_flow_hangs_up_when_it_cannot_be_heard() -> None:
     """Speech that fails again and again would leave the caller in silence for ever (G6)."""
     walk = Walk().listening()
