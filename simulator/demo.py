@@ -1,14 +1,19 @@
 """One call from the first ring to a person, as it happens: ``python -m simulator.demo``.
 
-Exits with 0 if everything was said and done, else with 1 and the reason.
+The caller really speaks where this machine has a voice engine, and the app is told what is
+recognized. Exits with 0 if everything was said and done, else with 1 and the reason; a caller who
+was misheard (with ``--open-vocabulary``) may end up somewhere else, and that is no failure.
 """
 
 import argparse
 import asyncio
 import logging
+import re
 import statistics
 import sys
 import time
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from simulator.acs import (
@@ -19,14 +24,28 @@ from simulator.acs import (
     Heard,
     Pace,
     PhoneCall,
+    Recognized,
     Said,
     Say,
     Transferred,
 )
 from simulator.app_client import AppClient
+from simulator.sound_files import keep_sound
 from simulator.stack import CALLEE, CALLER, Plan, Stack
 
 CALL_LIMIT_S = 90.0
+IDLE_LIMIT_S = 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What the command line asks for."""
+
+    speed: float = 8.0
+    instances: int = 1
+    is_spoken: bool = True
+    has_open_vocabulary: bool = False
+    wav_folder: Path | None = None
 
 
 class Narrator:
@@ -37,6 +56,7 @@ class Narrator:
         self._app = app
         self._is_terminal = sys.stdout.isatty()
         self._answered = 0
+        self._said = ""
         self.tools: list[str] = []
 
     async def follow(self) -> None:
@@ -53,7 +73,10 @@ class Narrator:
             case Heard(text=text):
                 self._line("agent", text)
             case Said(text=text):
+                self._said = text
                 self._line("caller", text)
+            case Recognized(text=text) if text != self._said:
+                self._line("heard as", text or "(nothing)")
             case Transferred(to=to, outcome=outcome):
                 self._line("phone", f"transfer to {to}: {outcome}")
             case Ended(reason=reason):
@@ -90,8 +113,8 @@ class Narrator:
         print(f"{who:>8}  {text}", flush=True)
 
 
-async def run(stack: Stack) -> list[str]:
-    """Play the scenario's call; return what went wrong."""
+async def run(stack: Stack, *, wav_folder: Path | None = None) -> list[str]:
+    """Play the scenario's call, and keep its sound if asked to; return what went wrong."""
     lines = stack.script.caller
     call = await stack.acs.ring(caller=CALLER, callee=CALLEE, script=[Say(line) for line in lines])
     async with AppClient(stack) as app:
@@ -103,11 +126,40 @@ async def run(stack: Stack) -> list[str]:
             return [f"the call did not end within {CALL_LIMIT_S:.0f} s"]
         if call.call_connection_id is None:
             return ["the call was never answered"]
+        # The line is dead, but the app may not have been told yet.
+        await stack.acs.idle(IDLE_LIMIT_S)
         session_id = app.session_of(call.call_connection_id)
         session = await app.get(f"/api/sessions/{session_id}")
         pools = await app.get("/api/pools")
     print_facts(stack, call, narrator.tools, session, pools)
-    return problems_of(call, session, lines)
+    if wav_folder is not None:
+        await keep(call, wav_folder, is_audible=stack.voicebox.is_audible)
+    failures, missed = failures_of(call, session), missed_goals(call, session, lines)
+    if missed and stack.plan.has_open_vocabulary and (count := misheard(call)):
+        print(f"\n{count} of {len(call.said)} lines were misheard, so the call went another way:")
+        print("\n".join(f"  {goal}" for goal in missed))
+        return failures
+    return failures + missed
+
+
+async def keep(call: PhoneCall, folder: Path, *, is_audible: bool) -> None:
+    """Keep the sound of the call."""
+    if not is_audible:
+        print("sound     none to keep: nobody spoke")
+        return
+    files = await keep_sound(call.tape, folder)
+    print(f"sound     {files[0]}, and {len(files) - 1} files beside it with one utterance each")
+
+
+def misheard(call: PhoneCall) -> int:
+    """How many lines were recognized as other words than were said."""
+    recognized = [one.text for one in call.transcript if isinstance(one, Recognized)]
+    said = [one.text for one in call.said]
+    return sum(_words(a) != _words(b) for a, b in zip(said, recognized, strict=False))
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"[a-z']+", text.lower())
 
 
 def print_facts(
@@ -121,7 +173,7 @@ def print_facts(
     print(f"""
 silence   median {statistics.median(silences):.0f} ms, longest {max(silences):.0f} ms, \
 {len(silences)} answers
-tools     {", ".join(tools)}
+{_recognition(call)}tools     {", ".join(tools)}
 session   {session["session_id"]}
           outcome {session["outcome"]}, agent {session["agent"]}, {session["turn"]} turns, \
 caller verified: {session["context"].get("authenticated", False)}
@@ -130,47 +182,102 @@ pools     redis: {redis}
           built in ms: {built}""")
 
 
-def problems_of(call: PhoneCall, session: dict[str, Any], lines: tuple[str, ...]) -> list[str]:
-    """What did not go as it should have."""
-    ended = call.transcript[-1]
+def failures_of(call: PhoneCall, session: dict[str, Any]) -> list[str]:
+    """What must never happen, whatever the caller says."""
+    recognized = [one for one in call.transcript if isinstance(one, Recognized)]
+    unheard = sum(1 for one in recognized if not one.text)
     checks = {
-        "the caller did not get to say everything": len(call.said) == len(lines),
-        "an utterance got no answer": len(call.silences_ms) == len(lines),
-        "the caller was not verified": session["context"].get("authenticated") is True,
-        "the caller did not reach the fraud desk": session["agent"] == "fraud",
-        "the caller was not transferred": isinstance(ended, Ended)
-        and ended.reason is EndReason.TRANSFERRED,
-        "the app does not know how the call ended": session["outcome"] == "transferred",
+        "an utterance got no answer": len(call.silences_ms) == len(call.said) - unheard,
+        "the app does not know how the call ended": bool(session["outcome"]),
     }
     return [problem for problem, is_well in checks.items() if not is_well]
 
 
-async def main(speed: float, instances: int) -> int:
+def missed_goals(call: PhoneCall, session: dict[str, Any], lines: tuple[str, ...]) -> list[str]:
+    """Where the call did not get to, as it does when every line is understood."""
+    ended = call.transcript[-1]
+    checks = {
+        "the caller did not get to say everything": len(call.said) == len(lines),
+        "the caller was not verified": session["context"].get("authenticated") is True,
+        "the caller did not reach the fraud desk": session["agent"] == "fraud",
+        "the caller was not transferred": isinstance(ended, Ended)
+        and ended.reason is EndReason.TRANSFERRED
+        and session["outcome"] == "transferred",
+    }
+    return [problem for problem, is_well in checks.items() if not is_well]
+
+
+def _recognition(call: PhoneCall) -> str:
+    """How long the recognition took; that is the service's time and no part of the silence."""
+    took = [one.recognition_ms for one in call.transcript if isinstance(one, Recognized)]
+    if not took:
+        return ""
+    return (
+        f"listening median {statistics.median(took):.0f} ms, longest {max(took):.0f} ms from the"
+        " sound to its words (the service's time, before the silence begins)\n"
+    )
+
+
+def who_speaks(stack: Stack) -> str:
+    """How the caller's lines reach the app."""
+    if stack.voicebox.is_audible:
+        grammar = "any English" if stack.plan.has_open_vocabulary else "the lines of the scenario"
+        return (
+            f"The caller speaks with the voice of {stack.caller_voice}; the app is told what"
+            f" pocketsphinx recognized ({grammar}), printed where it differs."
+        )
+    if not stack.plan.is_spoken:
+        return "Nobody speaks: the caller's lines reach the app as text."
+    return (
+        "No voice engine here (flite or espeakng-loader, and pocketsphinx): the caller's lines"
+        " reach the app as text."
+    )
+
+
+async def main(options: Options) -> int:
     """Bring everything up, play the call, take everything down."""
-    started_at = time.monotonic()
+    started_at, speed = time.monotonic(), options.speed
     # The phone rings in real time however fast people speak: the app needs real time to answer.
     pace = Pace(speed=speed, ring_s=30 * speed, context_s=300 * speed)
-    async with Stack(Plan(instances=instances, pace=pace)) as stack:
+    plan = Plan(
+        instances=options.instances,
+        pace=pace,
+        is_spoken=options.is_spoken,
+        has_open_vocabulary=options.has_open_vocabulary,
+    )
+    async with Stack(plan) as stack:
         print(
             f"Up in {time.monotonic() - started_at:.1f} s: {stack.redis.flavour}, ACS and Event"
-            f" Grid stand-ins, a scripted model, {instances} instance(s) of the app."
-            f" People speak {speed:g} times as fast as they would; silences are real.\n",
+            f" Grid and Speech stand-ins, a scripted model, {options.instances} instance(s) of the"
+            f" app. People speak {speed:g} times as fast as they would; silences are real.\n"
+            f"{who_speaks(stack)}\n",
             flush=True,
         )
-        problems = await run(stack)
+        problems = await run(stack, wav_folder=options.wav_folder)
     for problem in problems:
         print(f"FAILED: {problem}", file=sys.stderr)
     return 1 if problems else 0
 
 
-def _arguments() -> argparse.Namespace:
+def _options() -> Options:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--speed", type=float, default=8.0, help="how much faster people speak")
     parser.add_argument("--instances", type=int, default=1, help="how many hosts serve the app")
-    return parser.parse_args()
+    parser.add_argument("--wav", type=Path, metavar="DIR", help="keep the sound of the call there")
+    parser.add_argument("--text", action="store_true", help="nobody speaks; lines go over as text")
+    parser.add_argument(
+        "--open-vocabulary", action="store_true", help="recognize any English, slowly and badly"
+    )
+    given = parser.parse_args()
+    return Options(
+        speed=given.speed,
+        instances=given.instances,
+        is_spoken=not given.text,
+        has_open_vocabulary=given.open_vocabulary,
+        wav_folder=given.wav,
+    )
 
 
 if __name__ == "__main__":
     logging.basicConfig(level=logging.WARNING)
-    arguments = _arguments()
-    sys.exit(asyncio.run(main(arguments.speed, arguments.instances)))
+    sys.exit(asyncio.run(main(_options())))

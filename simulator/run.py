@@ -34,6 +34,7 @@ The app         {app}   ({instances})
 Function key    {key}
 ACS stand-in    {acs}   calls, phones and chaos under /_sim/
 Model stand-in  {stack.model.base_url}
+Speech stand-in {stack.speech.host_url}   faults and transcripts under {stack.speech.control_url}/_sim/
 Redis           {stack.redis.url}   ({stack.redis.flavour})
 Logs            {LOGS}/
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import contextlib
 import secrets
 import tempfile
 from collections.abc import Mapping
@@ -11,13 +12,17 @@ from pathlib import Path
 from typing import Self
 
 from simulator.acs import AcsSimulator, Chaos, Pace, Person
+from simulator.acs.errors import Json
 from simulator.event_grid import Chaos as GridChaos
-from simulator.event_grid import EventGrid
+from simulator.event_grid import EventGrid, HandshakeError
 from simulator.front_door import FrontDoor
 from simulator.functions_host import FunctionsHost
 from simulator.functions_host.configuration import Keys
 from simulator.model import Script, ScriptedModel, Timing
 from simulator.redis_server import RedisServer
+from simulator.speech import FliteVoice, SpeechStandIn, phrases_of
+from simulator.speech.voice import Voice
+from simulator.spoken import CaptionedText, SpokenVoicebox
 
 ROOT = Path(__file__).resolve().parents[1]
 BANK = ROOT / "simulator" / "scenarios" / "bank.yaml"
@@ -35,6 +40,7 @@ class Ports:
     front_door: int = 0
     acs: int = 0
     model: int = 0
+    speech: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,11 +54,22 @@ class Plan:
     grid_chaos: GridChaos = field(default_factory=GridChaos)
     timing: Timing = field(default_factory=lambda: Timing(5, 1))
     """Of the model: ms to the first token, ms a token."""
+    is_spoken: bool = False
+    """Callers really speak, and what is recognized counts; where the machine has no engine for
+    that, the text path is used all the same."""
+    voice: Voice | None = None
+    """Of everybody; by default the best this machine has."""
+    has_open_vocabulary: bool = False
+    """Callers may say anything; else what is not in the scenario is forced onto what is."""
     settings: Mapping[str, str] = field(default_factory=dict)
     """App settings that differ from the stack's own."""
     ports: Ports = field(default_factory=Ports)
     log_folder: Path | None = None
     """Where the hosts' output goes; a temporary folder by default."""
+
+
+class FunctionMissingError(Exception):
+    """The app has no function of that name."""
 
 
 class Stack:
@@ -64,17 +81,32 @@ class Stack:
         self._system_key = secrets.token_hex(16)
         self._access_key = base64.b64encode(secrets.token_bytes(32)).decode()
         self._model_key = secrets.token_hex(16)
+        self._speech_key = secrets.token_hex(16)
         self._audience = "c0ffee00-0000-4000-8000-000000000001"
         self.redis = RedisServer()
+        self.script = Script.load(self.plan.scenario)
+        may_use_flite = self.plan.is_spoken and self.plan.voice is None
+        flite = FliteVoice.find() if may_use_flite else None
+        self.caller_voice = "flite (rms)" if flite else "espeak-ng"
+        self.speech = SpeechStandIn(
+            api_key=self._speech_key,
+            voice=self.plan.voice,
+            caller_voice=flite,
+            phrases=() if self.plan.has_open_vocabulary else phrases_of(self.script.caller),
+            noise=0 if flite else 100,
+        )
+        self.voicebox = self._voicebox()
+        self._warming: asyncio.Task[None] | None = None
+        self._is_closing = False
         self.grid = EventGrid(chaos=deepcopy(self.plan.grid_chaos))
         self.acs = AcsSimulator(
             access_key=self._access_key,
             audience=self._audience,
-            publish=self.grid.publish,
+            publish=self._publish,
             chaos=deepcopy(self.plan.chaos),  # switched at run time; the plan may be used again
             pace=self.plan.pace,
+            voicebox=self.voicebox,
         )
-        self.script = Script.load(self.plan.scenario)
         self.model = ScriptedModel(self.script, api_key=self._model_key, timing=self.plan.timing)
         self.front_door = FrontDoor([])
         self.hosts: list[FunctionsHost] = []
@@ -97,6 +129,7 @@ class Stack:
         await self.front_door.start(port=ports.front_door)
         await self.acs.start(port=ports.acs)
         await self.model.start(port=ports.model)
+        await self.speech.start(port=ports.speech)
         self.acs.phones[GENERAL_DESK] = Person("accepted")
         self.acs.phones[FRAUD_DESK] = Person("accepted")
         folder = self.plan.log_folder or Path(tempfile.mkdtemp(prefix="voice-agent-"))
@@ -113,23 +146,27 @@ class Stack:
         ]
         await asyncio.gather(*(host.start() for host in self.hosts))
         self.front_door.backends[:] = [host.url for host in self.hosts]
-        webhook = f"{self.front_door.url}/runtime/webhooks/EventGrid"
-        await self.grid.subscribe(
-            f"{webhook}?functionName=on_incoming_call&code={self._system_key}",
-            name="incoming-call",
-            kind="function",
-            filter_types=["Microsoft.Communication.IncomingCall"],
-            max_attempts=2,
-            ttl_s=60,
-        )
+        if isinstance(self.voicebox, SpokenVoicebox):
+            # Now, and not while the hosts need the processors to start.
+            self._warming = asyncio.create_task(self.voicebox.warm())
+        await self._subscribe("on_incoming_call", "incoming-call", "IncomingCall", ttl_s=60)
+        with contextlib.suppress(FunctionMissingError):  # an app may do without recordings
+            await self._subscribe(
+                "on_recording_ready", "recording-ready", "RecordingFileStatusUpdated", ttl_s=600
+            )
 
     async def aclose(self) -> None:
         """Stop everything, in an order in which nobody calls into the void."""
+        self._is_closing = True
+        if self._warming is not None:
+            self._warming.cancel()
+            await asyncio.wait({self._warming})
         await self.grid.aclose()
         await self.acs.aclose()
         await asyncio.gather(*(host.stop() for host in self.hosts))
         await self.front_door.aclose()
         await self.model.aclose()
+        await self.speech.aclose()
         await asyncio.to_thread(self.redis.stop)
 
     def settings(self) -> dict[str, str]:
@@ -146,9 +183,39 @@ class Stack:
             "AZURE_OPENAI_ENDPOINT": self.model.base_url.removesuffix("/openai/v1/"),
             "AZURE_OPENAI_API_KEY": self._model_key,
             "AZURE_OPENAI_CHAT_DEPLOYMENT": "gpt-4o",
+            "SPEECH_HOST": self.speech.host_url,
+            "SPEECH_KEY": self._speech_key,
             "REDIS_URL": self.redis.url,
             "TRANSFER_TARGETS": f"general={GENERAL_DESK},fraud={FRAUD_DESK}",
             "SWEEP_SCHEDULE": "*/15 * * * * *",
             "KEEP_WARM_SCHEDULE": "0 */4 * * * *",
             **self.plan.settings,
         }
+
+    def _voicebox(self) -> CaptionedText:
+        """Voices where they are wanted and this machine can speak and listen; else text."""
+        is_able = self.speech.is_caller_audible and self.speech.is_recognition_available
+        if self.plan.is_spoken and is_able:
+            return SpokenVoicebox(self.speech)
+        return CaptionedText(self.speech)
+
+    async def _publish(self, events: list[Json]) -> None:
+        """A file may become ready while everything is being taken down."""
+        if not self._is_closing:
+            await self.grid.publish(events)
+
+    async def _subscribe(self, function: str, name: str, event: str, *, ttl_s: float) -> None:
+        webhook = f"{self.front_door.url}/runtime/webhooks/EventGrid"
+        try:
+            await self.grid.subscribe(
+                f"{webhook}?functionName={function}&code={self._system_key}",
+                name=name,
+                kind="function",
+                filter_types=[f"Microsoft.Communication.{event}"],
+                max_attempts=2,
+                ttl_s=ttl_s,
+            )
+        except HandshakeError as err:
+            if err.status == 404:
+                raise FunctionMissingError(function) from err
+            raise

@@ -15,10 +15,12 @@ from simulator.acs.transcript import (
     Heard,
     Mumbled,
     Pressed,
+    Recognized,
     Said,
     SilentFor,
     Transferred,
 )
+from simulator.acs.voicebox import TextVoicebox, Utterance, Voicebox
 
 __all__ = [
     "AcsSimulator",
@@ -36,6 +38,7 @@ __all__ = [
     "PhoneCall",
     "Press",
     "Pressed",
+    "Recognized",
     "RecordedRequest",
     "Responder",
     "RestFault",
@@ -44,5 +47,8 @@ __all__ = [
     "SilentFor",
     "Stay",
     "Step",
+    "TextVoicebox",
     "Transferred",
+    "Utterance",
+    "Voicebox",
 ]

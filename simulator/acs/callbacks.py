@@ -35,7 +35,7 @@ def call_event(
         "source": f"calling/callConnections/{call.call_connection_id}",
         "type": kind,
         "data": data,
-        "time": _cloud_time(),
+        "time": cloud_time(datetime.now(UTC)),
         "specversion": "1.0",
         "datacontenttype": "application/json",
         "subject": f"calling/callConnections/{call.call_connection_id}",
@@ -62,8 +62,54 @@ def incoming_call_event(call: SimCall, context: str) -> Json:
         "eventType": "Microsoft.Communication.IncomingCall",
         "dataVersion": "1.0",
         "metadataVersion": "1",
-        "eventTime": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f0Z"),
+        "eventTime": event_grid_time(datetime.now(UTC)),
     }
+
+
+def recording_event(call: SimCall, recording_id: str, state: str, started_at: datetime) -> Json:
+    """The CloudEvent that says that a recording runs or does not."""
+    kind = "Microsoft.Communication.RecordingStateChanged"
+    source = f"calling/recordings/{call.server_call_id}/{recording_id}/RecordingStateChanged"
+    return {
+        "id": str(uuid4()),
+        "source": source,
+        "type": kind,
+        "data": {
+            "eventSource": source,
+            "recordingId": recording_id,
+            "state": state,
+            "startDateTime": cloud_time(started_at),
+            "recordingKind": "azureCommunicationServices",
+            "version": call.api_version,
+            "callConnectionId": call.call_connection_id,
+            "serverCallId": call.server_call_id,
+            "correlationId": call.correlation_id,
+            "publicEventType": kind,
+        },
+        "time": cloud_time(datetime.now(UTC)),
+        "specversion": "1.0",
+        "datacontenttype": "application/json",
+        "subject": source,
+    }
+
+
+def recording_file_event(call: SimCall, recording_id: str, data: Json) -> Json:
+    """The Event Grid event that says that a recording can be fetched."""
+    return {
+        "id": str(uuid4()),
+        "topic": _TOPIC,
+        "subject": f"/recording/call/{call.server_call_id}/recordingId/{recording_id}",
+        "data": data,
+        "eventType": "Microsoft.Communication.RecordingFileStatusUpdated",
+        "dataVersion": "1.0",
+        "metadataVersion": "1",
+        "eventTime": event_grid_time(datetime.now(UTC)),
+    }
+
+
+def event_grid_time(at: datetime) -> str:
+    """Seven fraction digits and a Z."""
+    return at.strftime("%Y-%m-%dT%H:%M:%S.%f0Z")
 
 
 def _event_grid_party(raw_id: str) -> Json:
@@ -71,8 +117,7 @@ def _event_grid_party(raw_id: str) -> Json:
     return {"kind": party.pop("kind"), **party}
 
 
-def _cloud_time() -> str:
+def cloud_time(at: datetime) -> str:
     """Up to seven fraction digits, trailing zeros cut, as the service writes it."""
-    now = datetime.now(UTC)
-    fraction = f"{now.microsecond:06d}".rstrip("0")
-    return now.strftime("%Y-%m-%dT%H:%M:%S") + (f".{fraction}" if fraction else "") + "+00:00"
+    fraction = f"{at.microsecond:06d}".rstrip("0")
+    return at.strftime("%Y-%m-%dT%H:%M:%S") + (f".{fraction}" if fraction else "") + "+00:00"

@@ -58,14 +58,17 @@ class Courier:
         self, call: SimCall, name: str, result: Result, origin: Origin, extra: Json | None = None
     ) -> None:
         """Something happened on *call*: tell the app, sooner or later or never."""
-        event = call_event(call, name, result, origin, extra)
+        self.send(call, call_event(call, name, result, origin, extra), origin.callback_uri)
+
+    def send(self, call: SimCall, event: Json, callback_uri: str | None = None) -> None:
+        """Tell the app of *event*, at an address of its own or at that of the call."""
         if self._chaos.extra_fields:
             event["data"]["undocumentedField"] = {"nested": [1, None]}
             event["undocumentedattribute"] = "x"
         self.events.append(event)
-        if self._chaos.drops(name):
+        if self._chaos.drops(event["type"].rpartition(".")[2]):
             return
-        uri = origin.callback_uri or call.callback_uri
+        uri = callback_uri or call.callback_uri
         if self._chaos.chance(self._chaos.unknown_events):
             self._gather(call, uri, call_event(call, "CallPhaseShifted", OK, Origin()))
         self._gather(call, uri, event)

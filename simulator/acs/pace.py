@@ -25,6 +25,8 @@ class Pace:
     """From the end of a prompt to the caller's first sound or tone."""
     tone_ms: float = 200
     """From one pressed key to the next."""
+    file_ready_ms: float = 1000
+    """From the end of a recording to the event that its file is there."""
 
     def __post_init__(self) -> None:
         if self.speed <= 0:

@@ -16,6 +16,7 @@ from simulator.acs.script import (
     Stay,
     Step,
 )
+from simulator.acs.tape import Tape
 from simulator.acs.transcript import (
     Connected,
     Ended,
@@ -24,10 +25,12 @@ from simulator.acs.transcript import (
     Heard,
     Mumbled,
     Pressed,
+    Recognized,
     Said,
     SilentFor,
     Transferred,
 )
+from simulator.acs.voicebox import Utterance
 
 
 class PhoneCall:
@@ -40,6 +43,7 @@ class PhoneCall:
         self.call_connection_id: str | None = None
         self.transcript: list[Entry] = []
         self.silences_ms: list[float] = []
+        self.tape = Tape()
         self.on_hang_up: Callable[[], None] | None = None
         self.is_scripted = not callable(script)
         self._responder = script if callable(script) else ScriptedResponder(script)
@@ -153,6 +157,14 @@ class PhoneCall:
                 self.hang_up()
             case Stay():
                 pass
+
+    def understood(self, utterance: Utterance) -> None:
+        """The service has listened to the caller."""
+        self._add(
+            Recognized(
+                utterance.recognized, utterance.confidence, utterance.recognition_ms, self._now_s()
+            )
+        )
 
     def silent_for(self, seconds: float) -> None:
         """The app gave up waiting after *seconds*, unscaled."""

@@ -1,29 +1,33 @@
 """Plays the media queue of one call: speaks the prompts and listens to the caller."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from simulator.acs import results
 from simulator.acs.calls import SimCall
 from simulator.acs.courier import Courier
 from simulator.acs.errors import Json
-from simulator.acs.media import Operation, Play, Recognize
+from simulator.acs.media import Operation, Play, Recognize, Source
 from simulator.acs.pace import Pace
 from simulator.acs.recognition import judge, may_cut_prompt
 from simulator.acs.results import Result
 from simulator.acs.script import HangUp, Press, Say, Stay, Step
+from simulator.acs.tape import Clip, Piece, duration_s
 from simulator.acs.tasks import TaskSet
+from simulator.acs.voicebox import Utterance, Voicebox
 
 
 @dataclass(frozen=True, slots=True)
 class Studio:
-    """What every player works with; *measure* gives the seconds of a sound file."""
+    """What every player works with; *fetch* gives the PCM of a sound file."""
 
     pace: Pace
     courier: Courier
     tasks: TaskSet
-    measure: Callable[[str], Awaitable[float | Result]]
+    fetch: Callable[[str], Awaitable[bytes | Result]]
+    voicebox: Voicebox
 
 
 class Player:
@@ -35,6 +39,7 @@ class Player:
         self._studio = studio
         self._pace = studio.pace
         self._work: asyncio.Task[None] | None = None
+        self._piece: Piece | None = None
 
     def submit(self, operation: Operation) -> None:
         """Queue *operation*; one that interrupts pushes everything else aside."""
@@ -63,6 +68,8 @@ class Player:
         if operation.heard_as is not None:
             self._phone.cut(operation.heard_as)
             operation.heard_as = None
+            if self._piece is not None:
+                self._piece.cut()
 
     def _advance(self) -> None:
         operation = self._call.media.start_next()
@@ -82,37 +89,57 @@ class Player:
         self._studio.courier.emit(self._call, name, result, operation.origin, extra)
 
     async def _perform(self, operation: Operation) -> None:
-        length = await self._length_s(operation)
-        if isinstance(length, tuple):
-            index, problem = length
+        clips = await self._clips(operation)
+        if isinstance(clips, tuple):
+            index, problem = clips
             result = problem if isinstance(operation, Play) else results.PROMPT_FAILED
             extra = {"failedPlaySourceIndex": index}
             self._finish(operation, operation.failed_event, result, extra)
         elif isinstance(operation, Play):
-            await self._play(operation, length)
+            await self._play(operation, clips)
         else:
-            await self._recognize(operation, length)
+            await self._recognize(operation, clips)
 
-    async def _length_s(self, operation: Operation) -> float | tuple[int, Result]:
-        """Seconds the prompt takes, unscaled; or which source fails, and how."""
-        total = 0.0
+    async def _clips(self, operation: Operation) -> list[Clip] | tuple[int, Result]:
+        """What the caller is going to hear; or which source fails, and how."""
+        clips = []
         for index, source in enumerate(operation.sources):
-            length: float | Result = self._pace.speaking_s(source.text)
-            if source.file_uri is not None:
-                length = await self._studio.measure(source.file_uri)
-            length = source.problem or length
-            if isinstance(length, Result):
-                return index, length
-            total += length
-        return total
+            clip = await self._clip(source)
+            if isinstance(clip, Result):
+                return index, clip
+            clips.append(clip)
+        return clips
 
-    def _begin(self, operation: Operation) -> None:
-        text = " ".join(source.text for source in operation.sources)
+    async def _clip(self, source: Source) -> Clip | Result:
+        if source.problem is not None:
+            return source.problem
+        if source.file_uri is None:
+            return Clip(source.text, self._pace.speaking_s(source.text))
+        pcm = await self._studio.fetch(source.file_uri)
+        if isinstance(pcm, Result):
+            return pcm
+        return Clip(self._studio.voicebox.caption(pcm) or source.text, duration_s(pcm), pcm)
+
+    def _begin(self, operation: Operation, clips: list[Clip]) -> float:
+        """The caller hears it from now on; returns for how long (unscaled)."""
+        total_s = sum(clip.length_s for clip in clips)
+        text = " ".join(clip.text for clip in clips)
         operation.heard_as = self._phone.hear(text, operation.origin.operation_context)
+        self._piece = self._phone.tape.begin("agent", clips, lasts_s=self._pace.scaled_s(total_s))
+        if self._studio.voicebox.is_audible:
+            # Beside the prompt, not before it: the caller's silence is the app's, not this voice's.
+            self._piece.rendering = self._studio.tasks.spawn(self._render(self._piece))
         self._emit(operation, "PlayStarted", results.MEDIA_OK)
+        return total_s
 
-    async def _play(self, operation: Play, length_s: float) -> None:
-        self._begin(operation)
+    async def _render(self, piece: Piece) -> None:
+        for index, clip in enumerate(piece.clips):
+            if clip.pcm is None:
+                pcm = await self._studio.voicebox.render(clip.text)
+                piece.clips[index] = replace(clip, pcm=pcm)
+
+    async def _play(self, operation: Play, clips: list[Clip]) -> None:
+        length_s = self._begin(operation, clips)
         await self._sleep(length_s)
         while operation.loop:
             # The floor keeps an empty loop from spinning.
@@ -120,18 +147,19 @@ class Player:
         operation.heard_as = None
         self._finish(operation, "PlayCompleted", results.MEDIA_OK)
 
-    async def _recognize(self, operation: Recognize, length_s: float) -> None:
-        step = await self._prompt(operation, length_s) if operation.sources else None
+    async def _recognize(self, operation: Recognize, clips: list[Clip]) -> None:
+        step = await self._prompt(operation, clips) if operation.sources else None
         has_cut_in = step is not None
         if step is None:
             step = await self._reaction(self._pace.scaled_s(operation.options.initial_silence_s))
         if isinstance(step, HangUp):
             self._phone.act(step)
             return
-        end_silence_s = self._pace.end_silence_ms / 1000
-        verdict = judge(operation.options, step, end_silence_s=end_silence_s)
+        utterance = None
         if step is not None:
-            await self._act(step, is_prompt=has_cut_in)
+            utterance = await self._act(step, is_prompt=has_cut_in)
+        end_silence_s = self._pace.end_silence_ms / 1000
+        verdict = judge(operation.options, step, end_silence_s=end_silence_s, utterance=utterance)
         if step is not None or not verdict.is_silence:
             await self._sleep(verdict.silence_s)
         if verdict.is_silence:
@@ -141,9 +169,9 @@ class Player:
         name = "RecognizeCompleted" if verdict.result.is_success else "RecognizeFailed"
         self._finish(operation, name, verdict.result, verdict.extra)
 
-    async def _prompt(self, operation: Recognize, length_s: float) -> Step | None:
+    async def _prompt(self, operation: Recognize, clips: list[Clip]) -> Step | None:
         """Speak the prompt; returns what the caller did if that ended it early."""
-        self._begin(operation)
+        length_s = self._begin(operation, clips)
         loop = asyncio.get_running_loop()
         ends_at = loop.time() + self._pace.scaled_s(length_s)
         self._phone.reaction()
@@ -169,18 +197,35 @@ class Player:
             self._phone.hang_up()
         return reaction.result()
 
-    async def _act(self, step: Step, *, is_prompt: bool) -> None:
+    async def _act(self, step: Step, *, is_prompt: bool) -> Utterance | None:
         """The caller does *step*; who decides live has taken their time already."""
         is_scripted = self._phone.is_scripted
         if is_scripted and not is_prompt and not isinstance(step, Stay):
             await self._sleep(self._pace.reaction_ms / 1000)
         self._phone.act(step)
-        if isinstance(step, Say) and is_scripted:
-            await self._sleep(self._pace.speaking_s(step.text))
+        if isinstance(step, Say):
+            return await self._say(step.text)
         if isinstance(step, Press):
             for name in step.names:
                 await self._sleep(self._pace.tone_ms / 1000)
                 self._tone(name)
+        return None
+
+    async def _say(self, text: str) -> Utterance:
+        """The caller speaks, and the service listens meanwhile; slow ears take longer than that."""
+        began_at = time.monotonic()
+        utterance = await self._studio.voicebox.utter(text)
+        spoken_s = self._pace.speaking_s(text)
+        if utterance.pcm is not None:
+            spoken_s = duration_s(utterance.pcm)
+        lasts_s = self._pace.scaled_s(spoken_s)
+        clip = Clip(text, spoken_s, utterance.pcm)
+        self._phone.tape.begin("caller", [clip], lasts_s=lasts_s, at=began_at)
+        if self._phone.is_scripted:
+            await asyncio.sleep(max(0.0, began_at + lasts_s - time.monotonic()))
+        if utterance.pcm is not None:
+            self._phone.understood(utterance)
+        return utterance
 
     def _tone(self, name: str) -> None:
         if (continuous := self._call.continuous) is None:

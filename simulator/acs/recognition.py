@@ -8,8 +8,7 @@ from simulator.acs.errors import Json
 from simulator.acs.media import Choice, RecognizeOptions
 from simulator.acs.results import Result
 from simulator.acs.script import HangUp, Mumble, Press, Say, Step
-
-_CONFIDENCE = 0.93
+from simulator.acs.voicebox import Utterance
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,14 +28,23 @@ class Verdict:
         return self.result.sub_code == results.INITIAL_SILENCE.sub_code
 
 
-def judge(options: RecognizeOptions, step: Step | None, *, end_silence_s: float) -> Verdict:
-    """Decide what *step* leads to; None is a caller who does nothing."""
+def judge(
+    options: RecognizeOptions,
+    step: Step | None,
+    *,
+    end_silence_s: float,
+    utterance: Utterance | None = None,
+) -> Verdict:
+    """Decide what *step* leads to; None is a caller who does nothing.
+
+    Of a caller who speaks, *utterance* is what was understood; by default every word of it.
+    """
     end_silence_s = options.end_silence_s if options.end_silence_s is not None else end_silence_s
     match step:
         case Press() if options.takes_tones:
             return _tones(options, step.names)
         case Say() if options.takes_speech:
-            return _speech(options, step.text, end_silence_s)
+            return _speech(options, utterance or Utterance(step.text, step.text), end_silence_s)
         case Mumble() if options.takes_speech:
             return Verdict(results.NOT_RECOGNIZED, end_silence_s)
         case _:
@@ -81,18 +89,20 @@ def _tone_choice(choices: tuple[Choice, ...], name: str) -> Verdict:
     return Verdict(results.WRONG_TONE, 0.0)
 
 
-def _speech(options: RecognizeOptions, text: str, end_silence_s: float) -> Verdict:
-    if not _words(text):
+def _speech(options: RecognizeOptions, utterance: Utterance, end_silence_s: float) -> Verdict:
+    if not _words(utterance.recognized):
         return Verdict(results.NOT_RECOGNIZED, end_silence_s)
     if options.input_type == "choices":
-        return _spoken_choice(options.choices, text, end_silence_s)
-    speech = {"speech": text, "confidence": _CONFIDENCE}
+        return _spoken_choice(options.choices, utterance, end_silence_s)
+    speech = {"speech": utterance.recognized, "confidence": utterance.confidence}
     extra = {"recognitionType": "speech", "speechResult": speech}
     return Verdict(results.SPEECH_OK, end_silence_s, extra)
 
 
-def _spoken_choice(choices: tuple[Choice, ...], text: str, end_silence_s: float) -> Verdict:
-    spoken = _words(text)
+def _spoken_choice(
+    choices: tuple[Choice, ...], utterance: Utterance, end_silence_s: float
+) -> Verdict:
+    spoken = _words(utterance.recognized)
     for choice in choices:
         for phrase in choice.phrases:
             words = _words(phrase)
@@ -101,7 +111,7 @@ def _spoken_choice(choices: tuple[Choice, ...], text: str, end_silence_s: float)
                 result = {
                     "label": choice.label,
                     "recognizedPhrase": phrase,
-                    "confidence": _CONFIDENCE,
+                    "confidence": utterance.confidence,
                 }
                 extra = {"recognitionType": "choices", "choiceResult": result}
                 return Verdict(results.PHRASE_OPTION, end_silence_s, extra)

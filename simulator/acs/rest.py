@@ -13,6 +13,7 @@ from simulator.acs.chaos import Chaos, RestFault
 from simulator.acs.errors import Json, Reply, ServiceError, invalid, unknown_resource
 from simulator.acs.operations import CallOperations, Handler, MediaOperations
 from simulator.acs.party_operations import PartyOperations
+from simulator.acs.recording_operations import RecordingOperations
 from simulator.acs.routes import API_VERSIONS, REPEATABLE, RestRequest, Route, find_route
 from simulator.acs.switchboard import Switchboard
 
@@ -57,6 +58,7 @@ class RestFace:
             **CallOperations(board).handlers,
             **MediaOperations(board).handlers,
             **PartyOperations(board).handlers,
+            **RecordingOperations(board).handlers,
         }
 
     async def handle(self, request: web.Request) -> web.Response:

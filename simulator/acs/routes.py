@@ -26,6 +26,7 @@ class Route:
     operation: str
     call_connection_id: str | None = None
     participant: str | None = None
+    recording_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,8 @@ class RestRequest:
 
 _CALLS = "/calling/callConnections"
 _ID = r"(?P<call>[^/:?]+)"
+_RECORDINGS = "/calling/recordings"
+_RECORDING = f"{_RECORDINGS}/(?P<recording>[^/:?]+)"
 _NEW_CALL = {"": "createCall", ":answer": "answer", ":redirect": "redirect", ":reject": "reject"}
 _ON_CALL = {
     ":terminate": "terminate",
@@ -66,6 +69,11 @@ _PATTERNS: list[tuple[str, re.Pattern[str], str]] = [
     ("DELETE", re.compile(f"{_CALLS}/{_ID}"), "hangUp"),
     ("GET", re.compile(f"{_CALLS}/{_ID}/participants"), "listParticipants"),
     ("GET", re.compile(f"{_CALLS}/{_ID}/participants/(?P<participant>[^/]+)"), "getParticipant"),
+    ("POST", re.compile(_RECORDINGS), "startRecording"),
+    ("GET", re.compile(_RECORDING), "getRecordingProperties"),
+    ("DELETE", re.compile(_RECORDING), "stopRecording"),
+    ("POST", re.compile(f"{_RECORDING}:pause"), "pauseRecording"),
+    ("POST", re.compile(f"{_RECORDING}:resume"), "resumeRecording"),
 ]
 REPEATABLE = frozenset(
     {
@@ -80,6 +88,7 @@ REPEATABLE = frozenset(
         "removeParticipant",
         "muteParticipant",
         "sendDtmfTones",
+        "startRecording",
     }
 )
 """Operations that honour ``Repeatability-Request-ID``."""
@@ -90,6 +99,11 @@ def find_route(method: str, path: str) -> Route | None:
     for verb, pattern, operation in _PATTERNS:
         if verb == method and (match := pattern.fullmatch(path)):
             names = match.groupdict()
-            participant = names.get("participant")
-            return Route(operation, names.get("call"), participant and unquote(participant))
+            participant, recording = names.get("participant"), names.get("recording")
+            return Route(
+                operation,
+                names.get("call"),
+                participant and unquote(participant),
+                recording and unquote(recording),
+            )
     return None

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 import aiohttp
 from aiohttp import web
 
-from simulator.acs.audio import file_duration_s
+from simulator.acs.audio import fetch_pcm
 from simulator.acs.calls import SimCall
 from simulator.acs.chaos import Chaos
 from simulator.acs.control import ControlFace
@@ -16,12 +16,15 @@ from simulator.acs.pace import Pace
 from simulator.acs.people import Person
 from simulator.acs.phone import PhoneCall
 from simulator.acs.player import Studio
+from simulator.acs.recording_files import RecordingFiles
+from simulator.acs.recordings import Recorder, Recording
 from simulator.acs.rest import RecordedRequest, RestFace
 from simulator.acs.results import Result
 from simulator.acs.script import Responder, Step
 from simulator.acs.switchboard import Switchboard
 from simulator.acs.tasks import TaskSet
 from simulator.acs.tokens import ISSUER, TokenIssuer
+from simulator.acs.voicebox import TextVoicebox, Voicebox
 
 _SHUTDOWN_S = 1.0
 
@@ -30,7 +33,8 @@ class AcsSimulator:
     """Call Automation with phones, on 127.0.0.1, inside the running event loop.
 
     *publish* hands Event Grid events to whoever delivers them; *access_key* is base64, as the SDK
-    takes it; *audience* is the immutable resource id the callbacks are addressed to.
+    takes it; *audience* is the immutable resource id the callbacks are addressed to. By default
+    people speak in text only; a *voicebox* gives them voices.
     """
 
     def __init__(
@@ -41,16 +45,22 @@ class AcsSimulator:
         publish: Callable[[list[Json]], Awaitable[None]],
         chaos: Chaos | None = None,
         pace: Pace | None = None,
+        voicebox: Voicebox | None = None,
     ) -> None:
         self.chaos = chaos or Chaos()
         self.issuer = ISSUER
         self.endpoint = ""
+        self._access_key = access_key
         self._tasks = TaskSet()
         self._on_the_way = TaskSet()
         self._tokens = TokenIssuer(audience=audience, chaos=self.chaos)
         self._courier = Courier(chaos=self.chaos, tokens=self._tokens, tasks=self._on_the_way)
-        studio = Studio(pace or Pace(), self._courier, self._tasks, self._measure)
-        self._board = Switchboard(studio=studio, chaos=self.chaos, publish=publish)
+        voicebox = voicebox or TextVoicebox()
+        studio = Studio(pace or Pace(), self._courier, self._tasks, self._fetch, voicebox)
+        self._recorder = Recorder(studio=studio, publish=publish)
+        self._board = Switchboard(
+            studio=studio, chaos=self.chaos, publish=publish, recorder=self._recorder
+        )
         self._rest = RestFace(self._board, access_key=access_key, chaos=self.chaos)
         self._runner: web.AppRunner | None = None
 
@@ -75,6 +85,11 @@ class AcsSimulator:
         return self._board.people
 
     @property
+    def recordings(self) -> list[Recording]:
+        """Every recording, oldest first."""
+        return list(self._recorder.recordings.values())
+
+    @property
     def requests(self) -> list[RecordedRequest]:
         """What the app asked for, in order."""
         return self._rest.requests
@@ -95,13 +110,14 @@ class AcsSimulator:
         app.router.add_get("/calling/keys", self._serve_keys)
         app.router.add_get("/calling/.well-known/acsopenidconfiguration", self._serve_openid)
         app.router.add_routes(ControlFace(self._board).routes())
+        app.router.add_routes(RecordingFiles(self._recorder, self._access_key).routes())
         app.router.add_route("*", "/{tail:.*}", self._rest.handle)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=_SHUTDOWN_S)
         await self._runner.setup()
         await web.TCPSite(self._runner, host, port).start()
         self._courier.session = aiohttp.ClientSession()
         bound_host, bound_port = self._runner.addresses[0][:2]
-        self.endpoint = f"http://{bound_host}:{bound_port}"
+        self.endpoint = self._recorder.base_url = f"http://{bound_host}:{bound_port}"
         await self._tokens.jwks()
 
     async def aclose(self) -> None:
@@ -138,9 +154,9 @@ class AcsSimulator:
         """Sign callbacks with a new key from now on."""
         self.chaos.rotate_keys()
 
-    async def _measure(self, uri: str) -> float | Result:
+    async def _fetch(self, uri: str) -> bytes | Result:
         assert self._courier.session is not None
-        return await file_duration_s(self._courier.session, uri)
+        return await fetch_pcm(self._courier.session, uri)
 
     async def _serve_keys(self, request: web.Request) -> web.Response:
         if self.chaos.jwks_down:

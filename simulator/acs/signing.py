@@ -47,7 +47,8 @@ def verify(
 def _path_forms(path: str) -> Iterator[str]:
     """The path as sent, decoded, and fully encoded.
 
-    The async client rewrites ``4%3A%2B1555`` to ``4:%2B1555`` after signing it.
+    The async client rewrites ``4%3A%2B1555`` to ``4:%2B1555``, and the ``%3D`` at the end of a
+    recording id to ``=``, after signing it.
     """
     yield path
     yield unquote(path)
@@ -56,6 +57,10 @@ def _path_forms(path: str) -> Iterator[str]:
     head, slash, last = bare.rpartition("/participants/")
     if slash:
         yield head + slash + quote(unquote(last), safe="") + mark + query
+    head, slash, last = bare.rpartition("/recordings/")
+    if slash:
+        recording_id, colon, operation = unquote(last).partition(":")
+        yield head + slash + quote(recording_id, safe="") + colon + operation + mark + query
 
 
 def _sign(key: bytes, text: str) -> bytes:

@@ -15,6 +15,7 @@ from simulator.acs.media import Origin
 from simulator.acs.people import Person, create_result, transfer_result
 from simulator.acs.phone import PhoneCall
 from simulator.acs.player import Player, Studio
+from simulator.acs.recordings import Recorder
 from simulator.acs.results import Result
 from simulator.acs.script import Responder, Step
 from simulator.acs.transcript import EndReason
@@ -25,12 +26,15 @@ Publish = Callable[[list[Json]], Awaitable[None]]
 class Switchboard:
     """All calls and all phones."""
 
-    def __init__(self, *, studio: Studio, chaos: Chaos, publish: Publish) -> None:
+    def __init__(
+        self, *, studio: Studio, chaos: Chaos, publish: Publish, recorder: Recorder
+    ) -> None:
         self.calls: dict[str, SimCall] = {}
         self.phone_calls: dict[str, PhoneCall] = {}
         self.people: dict[str, Person] = {}
         self.studio = studio
         self.chaos = chaos
+        self.recorder = recorder
         self._publish = publish
         self._pace = studio.pace
         self._emit = studio.courier.emit
@@ -152,7 +156,7 @@ class Switchboard:
             self._emit(call, "CallTransferFailed", result, origin)
             return
         self._emit(call, "CallTransferAccepted", result, origin, extra)
-        self._emit(call, "CallDisconnected", results.LEFT_BY_TRANSFER, call.origin)
+        self._disconnected(call, results.LEFT_BY_TRANSFER)
         call.was_ended_by_app = True
         self._over(call, EndReason.TRANSFERRED)
 
@@ -163,7 +167,7 @@ class Switchboard:
 
     def disconnect(self, call: SimCall, result: Result, reason: EndReason) -> None:
         """End *call* and tell the app."""
-        self._emit(call, "CallDisconnected", result, call.origin)
+        self._disconnected(call, result)
         self._over(call, reason)
 
     def close(self) -> None:
@@ -176,8 +180,7 @@ class Switchboard:
         if call.state == CallState.UNKNOWN:
             self._emit(call, "AnswerFailed", results.CALLER_GAVE_UP, call.origin)
         if call.state in {CallState.CONNECTED, CallState.TRANSFERRING}:
-            result = results.party_hung_up(is_outbound=call.is_outbound)
-            self._emit(call, "CallDisconnected", result, call.origin)
+            self._disconnected(call, results.party_hung_up(is_outbound=call.is_outbound))
         self._over(call, EndReason.CALLER_HUNG_UP)
 
     def _connect_phone(self, call: SimCall) -> None:
@@ -197,6 +200,13 @@ class Switchboard:
         self._emit(call, "CallConnected", results.OK, call.origin)
         self.participants_updated(call)
 
+    def _disconnected(self, call: SimCall, result: Result) -> None:
+        """The last callback of *call*; its recordings end before it."""
+        if player := self._players.get(call.call_connection_id):
+            player.close()
+        self.recorder.stop_all(call)
+        self._emit(call, "CallDisconnected", result, call.origin)
+
     def _over(self, call: SimCall, reason: EndReason) -> None:
         if call.is_over:
             return
@@ -205,6 +215,8 @@ class Switchboard:
         if player := self._players.pop(call.call_connection_id, None):
             player.close()
         call.phone.over(reason)
+        if not self.studio.voicebox.is_audible:
+            call.phone.tape.clear()
 
     async def _sleep(self, seconds: float) -> None:
         await asyncio.sleep(self._pace.scaled_s(seconds))

@@ -47,6 +47,17 @@ class Said:
 
 
 @dataclass(frozen=True, slots=True)
+class Recognized:
+    """What the service made of the sound of the last ``Said``; only where there was sound."""
+
+    text: str
+    """Empty: nothing."""
+    confidence: float
+    recognition_ms: float
+    at_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class Pressed:
     """The caller began to press keys."""
 
@@ -86,7 +97,7 @@ class Ended:
     at_s: float
 
 
-Entry = Connected | Heard | Said | Pressed | Mumbled | SilentFor | Transferred | Ended
+Entry = Connected | Heard | Said | Recognized | Pressed | Mumbled | SilentFor | Transferred | Ended
 
 
 def entry_json(entry: Entry) -> dict[str, Any]:

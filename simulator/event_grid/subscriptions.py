@@ -22,7 +22,11 @@ TOPIC = (
 
 
 class HandshakeError(Exception):
-    """The endpoint did not prove that it wants the events."""
+    """The endpoint did not prove that it wants the events; *status* None: no answer at all."""
+
+    def __init__(self, message: str, *, status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 @dataclass(slots=True, kw_only=True)
@@ -105,7 +109,9 @@ async def _validate(http: aiohttp.ClientSession, subscription: Subscription) -> 
         with contextlib.suppress(ValueError, AttributeError):
             if answer.status == 200 and json.loads(text).get("validationResponse") == code:
                 return
-        raise HandshakeError(f"{subscription.name}: status {answer.status}, code not echoed")
+        raise HandshakeError(
+            f"{subscription.name}: status {answer.status}, code not echoed", status=answer.status
+        )
 
 
 async def _ask_origin(http: aiohttp.ClientSession, subscription: Subscription) -> None:
@@ -115,4 +121,6 @@ async def _ask_origin(http: aiohttp.ClientSession, subscription: Subscription) -
     ) as answer:
         allowed = answer.headers.get("WebHook-Allowed-Origin")
         if answer.status != 200 or allowed not in {ORIGIN, "*"}:
-            raise HandshakeError(f"{subscription.name}: status {answer.status}, not allowed")
+            raise HandshakeError(
+                f"{subscription.name}: status {answer.status}, not allowed", status=answer.status
+            )

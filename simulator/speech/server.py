@@ -39,6 +39,7 @@ class SpeechStandIn:
         api_key: str | None = None,
         bearer_tokens: Collection[str] = (),
         voice: Voice | None = None,
+        caller_voice: Voice | None = None,
         phrases: Sequence[str] = (),
         noise: int = 100,
     ) -> None:
@@ -48,6 +49,7 @@ class SpeechStandIn:
             api_key: Who has neither it nor a token is refused; None lets everybody in.
             bearer_tokens: Accepted instead of the key.
             voice: Who speaks; espeak-ng by default, tones where it is not installed.
+            caller_voice: Who speaks in `say`; by default the same.
             phrases: What callers probably say, beside what the client lists. With neither, any
                 English is recognized, slowly.
             noise: Added before recognition: 100 for callers spoken by espeak-ng, 0 for flite.
@@ -55,6 +57,7 @@ class SpeechStandIn:
         self._api_key = api_key
         self._tokens = frozenset(bearer_tokens)
         self._speaker = Speaker(voice or _default_voice())
+        self._caller = Speaker(caller_voice) if caller_voice else self._speaker
         self._phrases = tuple(phrases)
         listener = ears.Ears(noise=noise) if ears.is_available() else Deaf()
         self.studio = Studio(self._speaker, listener, phrases=self._phrases)
@@ -70,6 +73,11 @@ class SpeechStandIn:
     def is_voice_available(self) -> bool:
         """Whether words are spoken; else tones stand for them."""
         return not isinstance(self._speaker.voice, ToneVoice)
+
+    @property
+    def is_caller_audible(self) -> bool:
+        """Whether `say` speaks words; else it makes tones."""
+        return not isinstance(self._caller.voice, ToneVoice)
 
     @property
     def is_recognition_available(self) -> bool:
@@ -117,9 +125,31 @@ class SpeechStandIn:
         """What a caller sounds like: PCM of 16 kHz, with a pause after it that ends the phrase."""
         sound, passage = SoundFormat(16000), Passage(read_out(text), "")
         pieces = [bytes(sound.bytes_in(300))]
-        async with aclosing(self._speaker.speak(passage, sound)) as spoken:
+        async with aclosing(self._caller.speak(passage, sound)) as spoken:
             pieces += [piece async for piece in spoken if isinstance(piece, bytes)]
         return b"".join([*pieces, bytes(sound.bytes_in(pause_ms))])
+
+    async def render(self, text: str) -> bytes:
+        """What the service makes of *text*: PCM of 16 kHz, in its own voice."""
+        async with aclosing(self._speaker.speak(Passage(text, ""), SoundFormat(16000))) as spoken:
+            return b"".join([piece async for piece in spoken if isinstance(piece, bytes)])
+
+    async def understand(self, pcm: bytes) -> Heard:
+        """What one utterance (PCM of 16 kHz) is, without the protocol around it.
+
+        Raises:
+            EarError: The process that listens has died.
+        """
+        utterance = await self.studio.listener.begin(self._phrases)
+        try:
+            await utterance.feed(pcm)
+            return await utterance.finish()
+        finally:
+            await utterance.abandon()
+
+    def text_of(self, pcm: bytes) -> str | None:
+        """The words of a sound that was synthesized here."""
+        return self._speaker.text_of(pcm)
 
     async def drop_idle(
         self, service: Service | None = None, *, code: int | None = None, is_reset: bool = False
@@ -181,6 +211,7 @@ class SpeechStandIn:
             await runner.cleanup()
             await self.studio.listener.aclose()
             self._speaker.close()
+            self._caller.close()
 
     async def _synthesis(self, request: web.Request) -> web.StreamResponse:
         return await self._serve(request, "synthesis")

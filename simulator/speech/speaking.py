@@ -1,6 +1,7 @@
 """Speech as a stream of sound in the format that was asked for."""
 
 import asyncio
+import hashlib
 import threading
 from array import array
 from collections import OrderedDict
@@ -12,6 +13,7 @@ from simulator.speech.ssml import Passage
 from simulator.speech.voice import Voice, Word
 
 _REMEMBERED = 64
+_RECOGNIZED_AGAIN = 4096
 
 
 class Speaker:
@@ -21,6 +23,7 @@ class Speaker:
         self.voice = voice
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="simulated-voice")
         self._said: OrderedDict[tuple[str, float, SoundFormat], list[bytes | Word]] = OrderedDict()
+        self._texts: OrderedDict[bytes, str] = OrderedDict()
 
     async def speak(
         self, passage: Passage, sound: SoundFormat
@@ -40,8 +43,16 @@ class Speaker:
             pieces.append(piece)
             yield piece
         self._said[key] = pieces
+        sound_of_it = b"".join(piece for piece in pieces if isinstance(piece, bytes))
+        self._texts[hashlib.sha256(sound_of_it).digest()] = passage.text
+        if len(self._texts) > _RECOGNIZED_AGAIN:
+            self._texts.popitem(last=False)
         while len(self._said) > _REMEMBERED:
             self._said.popitem(last=False)
+
+    def text_of(self, data: bytes) -> str | None:
+        """The words of a sound that was made here, as long as not a byte of it was changed."""
+        return self._texts.get(hashlib.sha256(data).digest())
 
     def close(self) -> None:
         """Let the threads end; what is still being said is cut short by its listener."""

@@ -16,7 +16,7 @@ from azure.communication.callautomation import (
 from azure.communication.callautomation.aio import CallAutomationClient, CallConnectionClient
 from azure.core.credentials import AzureKeyCredential
 
-from simulator.acs import AcsSimulator, Chaos, Pace, PhoneCall, Responder, Step
+from simulator.acs import AcsSimulator, Chaos, Pace, PhoneCall, Responder, Step, Voicebox
 
 ACCESS_KEY = base64.b64encode(b"a key that is thirty-two bytes..").decode()
 AUDIENCE = "b2a5f1c4-0d7e-4a53-9d6e-3d1f0a9b7c11"
@@ -122,7 +122,11 @@ class Stage:
 
 @asynccontextmanager
 async def build_stage(
-    *, chaos: Chaos | None = None, pace: Pace = PACE, access_key: str = ACCESS_KEY
+    *,
+    chaos: Chaos | None = None,
+    pace: Pace = PACE,
+    access_key: str = ACCESS_KEY,
+    voicebox: Voicebox | None = None,
 ) -> AsyncIterator[Stage]:
     """A running stage; *access_key* is what the client signs with."""
     app = CallbackReceiver()
@@ -135,7 +139,12 @@ async def build_stage(
     host, port = runner.addresses[0][:2]
     app.url = f"http://{host}:{port}/callbacks"
     sim = AcsSimulator(
-        access_key=ACCESS_KEY, audience=AUDIENCE, publish=app.publish, chaos=chaos, pace=pace
+        access_key=ACCESS_KEY,
+        audience=AUDIENCE,
+        publish=app.publish,
+        chaos=chaos,
+        pace=pace,
+        voicebox=voicebox,
     )
     await sim.start()
     try:
