@@ -6,6 +6,7 @@ from functions import (
     http_calls,
     http_health,
     http_sessions,
+    http_speech,
     http_tools,
     lifecycle,
 )
@@ -16,6 +17,7 @@ BLUEPRINTS = (
     http_calls.bp,
     http_sessions.bp,
     http_tools.bp,
+    http_speech.bp,
     http_health.bp,
     lifecycle.bp,
 )

@@ -16,6 +16,7 @@ from shared import errors
 from shared.auth.access import Access
 from shared.pools.failures import PoolClosedError
 from shared.resources import resources
+from shared.settings import NotConfiguredError
 from shared.telemetry.logs import get_logger
 from shared.types import SessionId
 
@@ -31,6 +32,7 @@ STATUS_OF: dict[type[errors.AppError], HTTPStatus] = {
     PoolClosedError: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.UpstreamTimeoutError: HTTPStatus.GATEWAY_TIMEOUT,
     errors.UpstreamError: HTTPStatus.BAD_GATEWAY,
+    NotConfiguredError: HTTPStatus.NOT_IMPLEMENTED,
     errors.AppError: HTTPStatus.INTERNAL_SERVER_ERROR,
 }
 """The nearest listed ancestor wins."""
@@ -115,6 +117,9 @@ async def _check(access: Access, req: func.HttpRequest) -> None:
         signer.verify(session_id, req.params.get("sig", ""))
         verifier = await resources().acs_tokens.get()
         await verifier.verify(req.headers.get("authorization"))
+    elif access is Access.SIGNED:
+        file_signer = await resources().file_signer.get()
+        file_signer.verify(req.route_params["file"], req.params.get("exp"), req.params.get("sig"))
 
 
 class _Kept:

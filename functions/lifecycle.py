@@ -24,7 +24,7 @@ def begin_warming() -> None:
         loop = asyncio.get_running_loop()
     except RuntimeError:
         return
-    task = loop.create_task(readiness.failing(resources()))
+    task = loop.create_task(readiness.warm(resources()))
     _warming.add(task)
     task.add_done_callback(_warming.discard)
 
@@ -40,7 +40,7 @@ async def on_warm_up(context: WarmUpContext) -> None:
 @event_boundary
 async def on_keep_warm(timer: func.TimerRequest) -> None:
     """Touch what the next call needs, so that no token or connection has gone cold."""
-    await readiness.failing(resources())
+    await readiness.warm(resources())
 
 
 @bp.timer_trigger(arg_name="timer", schedule="%SWEEP_SCHEDULE%")

@@ -2,10 +2,15 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
-from shared.errors import AppError
+from shared.errors import AppError, UpstreamError
+from shared.pools.warmable import WarmableResourcePool
 from shared.resources import Resources
+from shared.settings import NotConfiguredError
 from shared.telemetry.logs import get_logger
+
+T = TypeVar("T")
 
 logger = get_logger(__name__)
 
@@ -25,12 +30,28 @@ async def failing(parts: Resources, *, within_s: float = CHECK_S) -> list[str]:
         "telephony": _telephony,
         "model": _model,
         "agents": _agents,
+        "tts_pool": _tts_pool,
+        "stt_pool": _stt_pool,
     }
     await parts.imported.get()
     results = await asyncio.gather(*(_passes(check, parts, within_s) for check in checks.values()))
     names = [name for name, passes in zip(checks, results, strict=True) if not passes]
     if names:
         logger.warning("not ready", extra={"failing": names})
+    return names
+
+
+async def warm(parts: Resources) -> list[str]:
+    """Make ready, and then what callers will hear first; returns as `failing` does.
+
+    The lines the agents say without a model are spoken ahead; again costs a round trip.
+    """
+    names = await failing(parts)
+    try:
+        prompts = await parts.prompts.get()
+    except AppError:
+        return names  # there is no speech service, or it has been named already
+    await prompts.rehearse()
     return names
 
 
@@ -54,12 +75,30 @@ async def _agents(parts: Resources) -> None:
     await parts.runner.get()
 
 
+async def _tts_pool(parts: Resources) -> None:
+    await _filled(await parts.tts_pool.get())
+
+
+async def _stt_pool(parts: Resources) -> None:
+    await _filled(await parts.stt_pool.get())
+
+
+async def _filled(pool: WarmableResourcePool[T]) -> None:
+    """Fill the pool's stock; builds that take longer than a check go on after it."""
+    await pool.prepare()
+    figures = pool.snapshot()
+    if not any(figures[gauge] for gauge in ("idle", "parked", "leased")):
+        raise UpstreamError("the pool could not build anything")
+
+
 async def _passes(
     check: Callable[[Resources], Awaitable[None]], parts: Resources, within_s: float
 ) -> bool:
     try:
         async with asyncio.timeout(within_s):
             await check(parts)
+    except NotConfiguredError:
+        return True  # what the settings leave out cannot fail
     except (AppError, TimeoutError) as error:
         logger.warning("check failed", extra={"error": type(error).__name__})
         return False

@@ -10,12 +10,12 @@ import time
 import uuid
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import cached_property, partial
+from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 
 from shared.clock import Clock, SystemClock
 from shared.pools.lazy import Lazy
-from shared.settings import Settings
+from shared.settings import NotConfiguredError, Settings
 from shared.telemetry.logs import configure_logging
 from shared.types import Json
 
@@ -25,13 +25,17 @@ if TYPE_CHECKING:
     from shared.agent.conversation import Conversation
     from shared.agent.loader import AgentDefinition
     from shared.agent.model import ChatModel
-    from shared.auth.signatures import CallbackSigner
+    from shared.auth.signatures import CallbackSigner, FileSigner
     from shared.auth.tokens import AcsTokenVerifier, JwksCache
     from shared.calls.chat import Chat
     from shared.calls.runner import CallRunner
     from shared.calls.sweeper import Sweeper
     from shared.calls.telephony import Telephony
     from shared.redis.manager import AzureRedisManager
+    from shared.speech.desk import SpeechDesk
+    from shared.speech.prompts import Prompts
+    from shared.speech.service import SpeechService
+    from shared.speech_parts import SttPool, TtsPool
     from shared.state.ledger import RedisLedger
     from shared.state.store import SessionStore
     from shared.tools.context import ToolServices
@@ -41,14 +45,12 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-OPENAI_SCOPE = "https://cognitiveservices.azure.com/.default"
 HEAVY = (
-    "shared.agent.conversation",
     "shared.agent.model",
     "shared.auth.credentials",
     "shared.auth.tokens",
+    "shared.call_parts",
     "shared.calls.sweeper",
-    "shared.calls.telephony",
     "shared.redis.manager",
     "shared.tools.desk",
 )
@@ -76,6 +78,12 @@ class Resources:
         self.agents = self._lazy("agents", self._build_agents)
         self.tool_services = self._lazy("tool_services", self._build_tool_services)
         self.tool_desk = self._lazy("tool_desk", self._build_tool_desk)
+        self.file_signer = self._lazy("file_signer", self._build_file_signer)
+        self.speech = self._lazy("speech", self._build_speech)
+        self.tts_pool = self._lazy("tts_pool", self._build_tts_pool)
+        self.stt_pool = self._lazy("stt_pool", self._build_stt_pool)
+        self.speech_desk = self._lazy("speech_desk", self._build_speech_desk)
+        self.prompts = self._lazy("prompts", self._build_prompts)
         self.conversation = self._lazy("conversation", self._build_conversation)
         self.runner = self._lazy("runner", self._build_runner)
         self.chat = self._lazy("chat", self._build_chat)
@@ -103,9 +111,14 @@ class Resources:
         return Lazy(timed)
 
     def snapshot(self) -> Json:
-        """What this process holds: milliseconds by part built, and its Redis connections."""
+        """What this process holds: milliseconds by part built, connections, pools."""
         redis = self.redis.built
-        return {"built_ms": dict(self.built_ms), "redis": redis.snapshot() if redis else None}
+        pools = (self.tts_pool.built, self.stt_pool.built)
+        return {
+            "built_ms": dict(self.built_ms),
+            "redis": redis.snapshot() if redis else None,
+            "pools": {pool.name: pool.snapshot() for pool in pools if pool is not None},
+        }
 
     async def _build_credential(self) -> "AsyncTokenCredential":
         from shared.auth.credentials import build_credential
@@ -157,35 +170,14 @@ class Resources:
         return AcsTokenVerifier(keys, issuer=settings.acs_issuer, audience=settings.acs_audience)
 
     async def _build_telephony(self) -> "Telephony":
-        from shared.calls.telephony import Telephony, TelephonyOptions
+        from shared.call_parts import build_telephony
 
-        signer, settings = await self.signer.get(), self.settings
-        return Telephony.connect(
-            endpoint=settings.acs_endpoint,
-            credential=settings.acs_access_key or await self.credential.get(),
-            callback_url=partial(signer.callback_url, settings.public_base_url),
-            options=TelephonyOptions(
-                cognitive_services_endpoint=settings.cognitive_services_endpoint,
-                caller_id_number=settings.acs_source_number,
-            ),
-            clock=self.clock,
-        )
+        return await build_telephony(self)
 
     async def _build_model(self) -> "ChatModel":
-        from shared.agent.model import ChatModel
-        from shared.auth.credentials import TokenCache
+        from shared.call_parts import build_model
 
-        settings = self.settings
-        api_key: str | Callable[[], Awaitable[str]] | None = settings.openai_api_key
-        if api_key is None:
-            credential = await self.credential.get()
-            api_key = TokenCache(credential, OPENAI_SCOPE, clock=self.clock).get
-        return ChatModel(
-            base_url=f"{settings.openai_endpoint.rstrip('/')}/openai/v1/",
-            deployment=settings.openai_chat_deployment,
-            api_key=api_key,
-            timeout_s=settings.turn_timeout_s,
-        )
+        return await build_model(self)
 
     async def _build_registry(self) -> "ToolRegistry":
         from shared.tools.registry import build_registry
@@ -214,63 +206,65 @@ class Resources:
         )
 
     async def _build_conversation(self) -> "Conversation":
-        from shared.agent.conversation import Conversation, TurnLimits
-        from shared.agent.toolbox import RegisteredTools
+        from shared.call_parts import build_conversation
 
-        settings = self.settings
-        return Conversation(
-            model=await self.model.get(),
-            agents=await self.agents.get(),
-            toolbox=RegisteredTools(
-                await self.registry.get(),
-                ledger=await self.ledger.get(),
-                services=await self.tool_services.get(),
-            ),
-            clock=self.clock,
-            limits=TurnLimits(
-                filler_after_s=settings.filler_after_s,
-                first_sentence_s=settings.first_sentence_s,
-                turn_s=settings.turn_timeout_s,
-            ),
-        )
+        return await build_conversation(self)
 
     async def _build_runner(self) -> "CallRunner":
-        from shared.agent.loader import entry_agent
-        from shared.calls.executor import CommandExecutor
-        from shared.calls.runner import CallRunner, RunnerTimes
-        from shared.calls.state import CallState
+        from shared.call_parts import build_runner
 
-        agents = await self.agents.get()
-        first = entry_agent(agents).name
-        executor = CommandExecutor(
-            telephony=await self.telephony.get(),
-            turns=await self.conversation.get(),
-            voice_of=lambda name: agents[name].voice,
-        )
-        return CallRunner(
-            await self.store.get(),
-            executor,
-            new_state=lambda session_id: CallState(session_id=session_id, agent=first),
-            clock=self.clock,
-            times=RunnerTimes(
-                ack_s=self.settings.callback_ack_s,
-                lease_s=self.settings.lease_s,
-                silent_call_s=self.settings.silent_call_s,
-            ),
-        )
+        renderer = await self.prompts.get() if self.settings.has_speech else None
+        return await build_runner(self, renderer)
 
     async def _build_chat(self) -> "Chat":
-        from shared.calls.chat import Chat
+        from shared.call_parts import build_chat
 
-        runner, agents = await self.runner.get(), await self.agents.get()
-        turn_s = self.settings.turn_timeout_s
-        return Chat(runner, agents=agents, clock=self.clock, turn_timeout_s=turn_s)
+        return build_chat(self, await self.runner.get(), await self.agents.get())
 
     async def _build_sweeper(self) -> "Sweeper":
         from shared.calls.sweeper import Sweeper
 
         runner, telephony = await self.runner.get(), await self.telephony.get()
         return Sweeper(await self.store.get(), runner, telephony, clock=self.clock)
+
+    async def _build_file_signer(self) -> "FileSigner":
+        from shared.auth.signatures import FileSigner
+
+        keys = [key.encode() for key in self.settings.callback_signing_keys]
+        return FileSigner(keys, clock=self.clock)
+
+    async def _build_speech(self) -> "SpeechService":
+        if not self.settings.has_speech:
+            raise NotConfiguredError("SPEECH_ENDPOINT or SPEECH_HOST is missing")
+        # Not among the heavy ones: without speech nobody needs it. The parts below come after this.
+        await asyncio.to_thread(importlib.import_module, "shared.speech_parts")
+        from shared.speech_parts import build_speech
+
+        return await build_speech(self)
+
+    async def _build_tts_pool(self) -> "TtsPool":
+        service = await self.speech.get()
+        from shared.speech_parts import build_tts_pool
+
+        return await build_tts_pool(self, service)
+
+    async def _build_stt_pool(self) -> "SttPool":
+        service = await self.speech.get()
+        from shared.speech_parts import build_stt_pool
+
+        return await build_stt_pool(self, service)
+
+    async def _build_speech_desk(self) -> "SpeechDesk":
+        service = await self.speech.get()
+        from shared.speech_parts import build_desk
+
+        return await build_desk(self, service, await self.tts_pool.get(), await self.stt_pool.get())
+
+    async def _build_prompts(self) -> "Prompts":
+        desk = await self.speech_desk.get()
+        from shared.speech_parts import build_prompts
+
+        return await build_prompts(self, desk)
 
 
 async def _import_heavy() -> None:

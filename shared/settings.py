@@ -1,15 +1,22 @@
 """What the app is told by its environment: one frozen value, a pure function of a mapping."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from shared.errors import SettingsError
+from shared.errors import AppError, SettingsError
 
 _MISSING: Any = object()
 _LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+_RENDERERS = ("acs", "speech")
 _MIN_KEY_CHARS = 16
+
+
+class NotConfiguredError(AppError):
+    """The settings name no service that could do what is asked for."""
+
+    code = "not_configured"
 
 
 def _pairs(text: str) -> dict[str, str]:
@@ -32,6 +39,18 @@ def _url(text: str) -> str:
     if not text.lower().startswith(("https://", "http://")):
         raise ValueError
     return text
+
+
+def _socket_url(text: str) -> str:
+    if not text.lower().startswith(("wss://", "ws://")):
+        raise ValueError
+    return text
+
+
+def _renderer(text: str) -> str:
+    if text.lower() not in _RENDERERS:
+        raise ValueError
+    return text.lower()
 
 
 def _level(text: str) -> str:
@@ -64,7 +83,7 @@ class Settings:
     callback_signing_keys: tuple[str, ...] = field(repr=False)
     """Sign the callback URLs; the first signs, all verify, so that a key can be replaced."""
     is_hosted: bool
-    """Runs in Azure, so the identity is a managed one."""
+    """Runs in Azure, where a managed identity is to be had; every plan sets its address."""
     azure_client_id: str | None
     log_level: str
 
@@ -83,6 +102,21 @@ class Settings:
     """Base URL of the resource; ``/openai/v1/`` is added."""
     openai_api_key: str | None = field(repr=False)
     openai_chat_deployment: str
+
+    # speech; without endpoint and host, ACS speaks and nothing is transcribed
+    speech_endpoint: str | None
+    """``https://<name>.cognitiveservices.azure.com/``; with a token unless there is a key."""
+    speech_host: str | None
+    """``ws://`` or ``wss://`` and a host: a container or a stand-in, instead of the endpoint."""
+    speech_key: str | None = field(repr=False)
+    speech_threads: int
+    """Native calls at once."""
+    tts_pool_size: int
+    tts_pool_max: int
+    stt_pool_size: int
+    stt_pool_max: int
+    voice_renderer: str
+    """Who speaks what the model says: ``acs`` or ``speech``; canned lines are always files."""
 
     # state
     redis_url: str | None = field(repr=False)
@@ -115,7 +149,7 @@ class Settings:
         settings = cls(
             public_base_url=read("PUBLIC_BASE_URL", _url),
             callback_signing_keys=read("CALLBACK_SIGNING_KEY", _keys),
-            is_hosted=bool(read("WEBSITE_INSTANCE_ID", default="")),
+            is_hosted=bool(read("IDENTITY_ENDPOINT", default="")),
             azure_client_id=read("AZURE_CLIENT_ID", default=None),
             log_level=read("LOG_LEVEL", _level, default="INFO"),
             acs_endpoint=read("ACS_ENDPOINT", _url),
@@ -128,6 +162,15 @@ class Settings:
             openai_endpoint=read("AZURE_OPENAI_ENDPOINT", _url),
             openai_api_key=read("AZURE_OPENAI_API_KEY", default=None),
             openai_chat_deployment=read("AZURE_OPENAI_CHAT_DEPLOYMENT"),
+            speech_endpoint=read("SPEECH_ENDPOINT", _url, default=None),
+            speech_host=read("SPEECH_HOST", _socket_url, default=None),
+            speech_key=read("SPEECH_KEY", default=None),
+            speech_threads=read("SPEECH_THREADS", _whole, default=16),
+            tts_pool_size=read("TTS_POOL_SIZE", _whole, default=3),
+            tts_pool_max=read("TTS_POOL_MAX", _whole, default=16),
+            stt_pool_size=read("STT_POOL_SIZE", _whole, default=2),
+            stt_pool_max=read("STT_POOL_MAX", _whole, default=8),
+            voice_renderer=read("VOICE_RENDERER", _renderer, default="acs"),
             redis_url=read("REDIS_URL", default=None),
             redis_host=read("REDIS_HOST", default=None),
             redis_port=read("REDIS_PORT", _whole, default=None),
@@ -141,13 +184,30 @@ class Settings:
             sweep_period_s=read("SWEEP_PERIOD_S", _positive, default=15.0),
             silent_call_s=read("SILENT_CALL_S", _positive, default=180.0),
         )
-        if settings.redis_url is None and settings.redis_host is None:
-            read.problem("REDIS_HOST or REDIS_URL is missing")
-        lease_s, turn_s = settings.lease_s, settings.turn_timeout_s
-        if lease_s and turn_s and lease_s <= turn_s:  # none of them is malformed
-            read.problem("LEASE_S must be longer than TURN_TIMEOUT_S")
+        for problem in settings._contradictions():
+            read.problem(problem)
         read.raise_problems()
         return settings
+
+    @property
+    def has_speech(self) -> bool:
+        """Whether there is a speech service of our own."""
+        return bool(self.speech_endpoint or self.speech_host)
+
+    def _contradictions(self) -> Iterator[str]:
+        """What is wrong between the settings; a malformed one is None and told already."""
+        if self.redis_url is None and self.redis_host is None:
+            yield "REDIS_HOST or REDIS_URL is missing"
+        if self.lease_s and self.turn_timeout_s and self.lease_s <= self.turn_timeout_s:
+            yield "LEASE_S must be longer than TURN_TIMEOUT_S"
+        if self.speech_endpoint and self.speech_host:
+            yield "SPEECH_ENDPOINT and SPEECH_HOST exclude each other"
+        if self.voice_renderer == "speech" and not self.has_speech:
+            yield "VOICE_RENDERER is speech, but SPEECH_ENDPOINT or SPEECH_HOST is missing"
+        if self.tts_pool_size and self.tts_pool_max and self.tts_pool_size > self.tts_pool_max:
+            yield "TTS_POOL_MAX must not be less than TTS_POOL_SIZE"
+        if self.stt_pool_size and self.stt_pool_max and self.stt_pool_size > self.stt_pool_max:
+            yield "STT_POOL_MAX must not be less than STT_POOL_SIZE"
 
 
 class _Reader:

@@ -4,6 +4,7 @@ Unit tests reach nothing at all; the others reach this machine only. A test that
 network fails by name here, and not by a timeout somewhere else.
 """
 
+import logging
 import socket
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
@@ -12,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from shared.telemetry.logs import ROOT
 
 TESTS = Path(__file__).parent
 FOLDERS = {
@@ -94,3 +97,12 @@ def is_this_machine(address: object) -> bool:
 
 def _folder_of(item: pytest.Item) -> str:
     return item.path.relative_to(TESTS).parts[0] if item.path.is_relative_to(TESTS) else ""
+
+
+@pytest.fixture(autouse=True)
+def _own_logging() -> Iterator[None]:
+    """Reading the settings configures the app's logger: undo it, or the next test would feel it."""
+    logger = logging.getLogger(ROOT)
+    before = logger.handlers[:], logger.level, logger.propagate
+    yield
+    logger.handlers[:], logger.level, logger.propagate = before

@@ -12,3 +12,5 @@ class Access(StrEnum):
     """A function key; the Functions host refuses the request without one."""
     ACS = "acs"
     """A token signed by ACS, and the signature of the session in the URL."""
+    SIGNED = "signed"
+    """The signature of the file in the URL, not yet ended."""

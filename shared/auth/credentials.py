@@ -15,6 +15,9 @@ from shared.telemetry.logs import get_logger
 
 logger = get_logger(__name__)
 
+COGNITIVE_SCOPE = "https://cognitiveservices.azure.com/.default"
+"""For tokens of the model and of speech."""
+
 _RETRY_S = 30.0
 _SAFETY_S = 5.0
 """A token this close to its end would expire on the way."""

@@ -5,6 +5,7 @@ from contextlib import aclosing
 from typing import Protocol
 
 from shared.agent.turn import (
+    CueKind,
     Finished,
     Handoff,
     Sentence,
@@ -29,6 +30,7 @@ from shared.calls.events import (
 from shared.calls.failures import TelephonyError
 from shared.calls.visit import Owned, Visit
 from shared.latency.stages import Stages
+from shared.speech.rendition import Rendition
 from shared.speech.voices import Voice
 from shared.telemetry.logs import get_logger
 from shared.types import AgentName, CallConnectionId, EventId, SessionId
@@ -61,11 +63,15 @@ class Telephony(Protocol):
         """Call someone."""
         ...
 
-    async def speak(self, call: CallConnectionId, command: Speak, voice: Voice) -> None:
-        """Queue a sentence."""
+    async def speak(
+        self, call: CallConnectionId, command: Speak, voice: Voice, sound_url: str | None = None
+    ) -> None:
+        """Queue a sentence; from a sound file where there is one."""
         ...
 
-    async def listen(self, call: CallConnectionId, command: Listen, voice: Voice) -> None:
+    async def listen(
+        self, call: CallConnectionId, command: Listen, voice: Voice, sound_url: str | None = None
+    ) -> None:
         """Queue a prompt and listen."""
         ...
 
@@ -86,15 +92,41 @@ class Turns(Protocol):
         ...
 
 
+class Renderer(Protocol):
+    """Makes sound files of texts; `shared.speech.prompts` is one."""
+
+    async def render(self, text: str, voice: Voice, *, session_id: str) -> Rendition | None:
+        """The file that says *text*; None if ACS shall say it. Soon, and without an `AppError`."""
+        ...
+
+    def distrust(self) -> None:
+        """A caller did not hear us: leave it to ACS for a while."""
+        ...
+
+
 class CommandExecutor:
     """Does commands. Keeps nothing between them."""
 
     def __init__(
-        self, *, telephony: Telephony, turns: Turns, voice_of: Callable[[AgentName], Voice]
+        self,
+        *,
+        telephony: Telephony,
+        turns: Turns,
+        voice_of: Callable[[AgentName], Voice],
+        renderer: Renderer | None = None,
     ) -> None:
+        """Do commands on that phone and with those turns.
+
+        Args:
+            telephony: The phone.
+            turns: Runs turns.
+            voice_of: Says how an agent sounds.
+            renderer: Makes sound files; None: ACS says everything.
+        """
         self._telephony = telephony
         self._turns = turns
         self._voice_of = voice_of
+        self._renderer = renderer
 
     async def execute(self, visit: Visit, owned: Owned) -> AsyncGenerator[CommandEvent, None]:
         """Do a command; yield what came of it as it comes.
@@ -121,9 +153,13 @@ class CommandExecutor:
                     leg = await self._telephony.dial(session_id, command)
                     return _accepted(event_id, command, leg)
                 case Speak():
-                    await self._telephony.speak(call, command, self._voice_of(command.agent))
+                    voice = self._voice_of(command.agent)
+                    url = await self._rendered(visit, command.text, voice)
+                    await self._telephony.speak(call, command, voice, url)
                 case Listen():
-                    await self._telephony.listen(call, command, self._voice_of(command.agent))
+                    voice = self._voice_of(command.agent)
+                    url = await self._rendered(visit, command.text, voice)
+                    await self._telephony.listen(call, command, voice, url)
                 case Transfer():
                     await self._telephony.transfer(call, command)
                 case HangUp():
@@ -137,6 +173,21 @@ class CommandExecutor:
         if isinstance(command, Speak | Listen):
             visit.first_words_accepted()
         return CommandDone(event_id, command.id)
+
+    async def _rendered(self, visit: Visit, text: str, voice: Voice) -> str | None:
+        """Where ACS finds *text* as sound; None: it says it itself."""
+        if self._renderer is None or not text:
+            return None
+        if visit.state.cue is CueKind.TROUBLE:
+            # The last prompt was not heard, perhaps because ACS could not fetch it.
+            self._renderer.distrust()
+            return None
+        rendition = await self._renderer.render(text, voice, session_id=visit.session_id)
+        if rendition is None:
+            return None
+        if rendition.allocation is not None:
+            visit.spoke(rendition.allocation)
+        return rendition.url
 
     async def _run_turn(
         self, visit: Visit, command: RunTurn, owned: Owned

@@ -20,8 +20,6 @@ from azure.communication.callautomation import (
     DtmfTone,
     PhoneNumberIdentifier,
     RecognizeInputType,
-    SsmlSource,
-    TextSource,
 )
 from azure.communication.callautomation.aio import CallAutomationClient, CallConnectionClient
 from azure.core.credentials import AzureKeyCredential
@@ -32,9 +30,10 @@ from shared.calls.commands import Answer, Dial, HangUp, Listen, Speak, Transfer
 from shared.calls.events import CommandFailure, Party
 from shared.calls.failures import TelephonyError
 from shared.calls.identifiers import identifier_of, phone_number_of
+from shared.calls.sources import source_of
 from shared.clock import Clock, SystemClock
 from shared.errors import SettingsError
-from shared.speech.voices import Voice, build_ssml
+from shared.speech.voices import Voice
 from shared.types import CallConnectionId, SessionId
 
 API_VERSION = "2026-03-12"
@@ -162,19 +161,26 @@ class Telephony:
         )
         return _leg("dial", properties)
 
-    async def speak(self, call: CallConnectionId, command: Speak, voice: Voice) -> None:
-        """Queue one sentence; done when ACS accepted it, long before it is heard."""
+    async def speak(
+        self, call: CallConnectionId, command: Speak, voice: Voice, sound_url: str | None = None
+    ) -> None:
+        """Queue one sentence; done when ACS accepted it, long before it is heard.
+
+        *sound_url* is a sound file that says it; None: ACS says it with *voice*.
+        """
         await self._run(
             "speak",
             lambda: self._connection(call).play_media(
-                _source(command.text, voice),
+                source_of(command.text, voice, sound_url),
                 operation_context=command.id,
                 interrupt_call_media_operation=False,
             ),
             is_repeatable=False,
         )
 
-    async def listen(self, call: CallConnectionId, command: Listen, voice: Voice) -> None:
+    async def listen(
+        self, call: CallConnectionId, command: Listen, voice: Voice, sound_url: str | None = None
+    ) -> None:
         """Queue the last sentence, which the caller may interrupt, and listen in its language."""
         # Typed as int, but seconds are multiplied by 1000 on the way: fractions are meant.
         end_silence_s: int = self._options.end_silence_ms / 1000  # type: ignore[assignment]
@@ -183,7 +189,7 @@ class Telephony:
             lambda: self._connection(call).start_recognizing_media(
                 RecognizeInputType.SPEECH_OR_DTMF,
                 identifier_of(command.target),
-                play_prompt=_source(command.text, voice) if command.text else None,
+                play_prompt=source_of(command.text, voice, sound_url) if command.text else None,
                 interrupt_prompt=True,
                 interrupt_call_media_operation=False,
                 operation_context=command.id,
@@ -275,12 +281,6 @@ def _leg(operation: str, properties: CallConnectionProperties) -> CallLeg:
     if not properties.call_connection_id:
         raise TelephonyError(operation, CommandFailure.UNAVAILABLE)
     return CallLeg(CallConnectionId(properties.call_connection_id), properties.server_call_id or "")
-
-
-def _source(text: str, voice: Voice) -> TextSource | SsmlSource:
-    if voice.is_plain:
-        return TextSource(text=text, source_locale=voice.locale, voice_name=voice.name)
-    return SsmlSource(ssml_text=build_ssml(text, voice))
 
 
 def _key_credential(access_key: str) -> AzureKeyCredential:

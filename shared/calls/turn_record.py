@@ -3,6 +3,7 @@
 from shared.agent.turn import Finished, ToolFinished
 from shared.calls.commands import RunTurn
 from shared.latency.stages import Stages
+from shared.speech.rendition import Allocation
 from shared.types import Json
 
 
@@ -22,6 +23,7 @@ class TurnRecord:
             "cue": command.cue.kind,
             "agent": command.agent,
             "tools": [],
+            "speech": [],
         }
 
     def tool_finished(self, item: ToolFinished) -> None:
@@ -29,6 +31,10 @@ class TurnRecord:
         self._facts["tools"].append(
             {"name": item.name, "ok": item.is_success, "ms": round(item.duration_ms, 1)}
         )
+
+    def spoke(self, allocation: Allocation) -> None:
+        """Note how a synthesizer was come by, and how fast it spoke."""
+        self._facts["speech"].append(allocation.as_json())
 
     def finished(self, item: Finished) -> None:
         """Note how the turn ended."""

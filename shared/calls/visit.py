@@ -8,6 +8,7 @@ from shared.calls.commands import Command, RunTurn
 from shared.calls.state import CallState
 from shared.calls.turn_record import TurnRecord, turn_key
 from shared.latency.stages import Stages
+from shared.speech.rendition import Allocation
 from shared.state.memo import MemoManager
 from shared.state.store import Loaded, Pending
 from shared.types import CommandId, Json, SessionId
@@ -122,6 +123,13 @@ class Visit:
         """Something of the turn will be heard; what comes later does not matter here."""
         if self.turn is not None and not self.stages.is_closed:
             self.turn.heard()
+            self.note_turn()
+
+    def spoke(self, allocation: Allocation) -> None:
+        """A sentence was made into sound, by a synthesizer come by like that."""
+        self.stages.reached("speech")
+        if self.turn is not None:
+            self.turn.spoke(allocation)
             self.note_turn()
 
     def note_turn(self) -> None:

@@ -63,14 +63,18 @@ class Phone:
         self._emit(ev.CallConnected, CallConnectionId("cc"), "server")
         return CallLeg(CallConnectionId("cc"))
 
-    async def speak(self, call: CallConnectionId, command: Speak, voice: Voice) -> None:
+    async def speak(
+        self, call: CallConnectionId, command: Speak, voice: Voice, sound_url: str | None = None
+    ) -> None:
         """Heard at once, to the end."""
         self.requests[command.id] += 1
         self.heard.append(command.text)
         self._emit(ev.PromptStarted, command.id)
         self._emit(ev.PromptFinished, command.id)
 
-    async def listen(self, call: CallConnectionId, command: Listen, voice: Voice) -> None:
+    async def listen(
+        self, call: CallConnectionId, command: Listen, voice: Voice, sound_url: str | None = None
+    ) -> None:
         """Heard; the caller does what the script says next."""
         self.requests[command.id] += 1
         self.heard.append(command.text)

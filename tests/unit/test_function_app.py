@@ -30,6 +30,7 @@ MAX_IMPORT_MS = 250
 AUTH_LEVEL_OF = {
     Access.PUBLIC: func.AuthLevel.ANONYMOUS,
     Access.ACS: func.AuthLevel.ANONYMOUS,  # proved by token and signature, not by a key
+    Access.SIGNED: func.AuthLevel.ANONYMOUS,  # proved by a signature that ends
     Access.KEY: func.AuthLevel.FUNCTION,
 }
 PARAMETER_OF = {
@@ -57,6 +58,7 @@ def test_app_has_the_functions_it_is_described_with() -> None:
         *("on_incoming_call", "post_callbacks", "post_call", "get_call", "delete_call"),
         *("post_session", "post_turn", "get_session", "get_history"),
         *("list_tools", "get_tool", "post_tool", "get_live", "get_ready", "get_pools"),
+        *("post_synthesis", "post_transcription", "get_prompt"),
         *("on_warm_up", "on_keep_warm", "on_sweep"),
     }
 
@@ -103,6 +105,7 @@ def test_only_what_tells_nothing_is_public() -> None:
         by_access[code_of(name).access].add(name)
     assert by_access[Access.PUBLIC] == {"get_live", "get_ready"}
     assert by_access[Access.ACS] == {"post_callbacks"}
+    assert by_access[Access.SIGNED] == {"get_prompt"}
 
 
 @each_function

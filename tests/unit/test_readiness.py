@@ -10,8 +10,10 @@ from shared import readiness
 from shared.errors import PoolExhaustedError, SettingsError, UpstreamError
 from shared.pools.lazy import Lazy
 from shared.resources import Resources
+from shared.settings import NotConfiguredError
+from shared.types import Json
 
-NAMES = ("redis", "jwks", "telephony", "model", "agents")
+NAMES = ("redis", "jwks", "telephony", "model", "agents", "tts_pool", "stt_pool")
 
 
 class FakePart:
@@ -30,6 +32,34 @@ class FakePart:
     ping_async = warm
 
 
+class FakePool:
+    """A pool of resources that can or cannot be built."""
+
+    def __init__(self, alive: int = 1) -> None:
+        self.alive = alive
+        self.prepared_total = 0
+
+    async def prepare(self) -> None:
+        """Fill up; a build that fails does not fail this."""
+        self.prepared_total += 1
+
+    def snapshot(self) -> Json:
+        """How many there are."""
+        return {"idle": self.alive, "parked": 0, "leased": 0}
+
+
+class FakePrompts:
+    """Lines that can be spoken ahead."""
+
+    def __init__(self) -> None:
+        self.rehearsals = 0
+
+    async def rehearse(self) -> int:
+        """Speak them."""
+        self.rehearsals += 1
+        return 0
+
+
 def parts_with(**fakes: Any) -> Resources:
     """The parts of a process, well unless given."""
     parts = Resources()
@@ -37,6 +67,9 @@ def parts_with(**fakes: Any) -> Resources:
     for name in ("redis", "jwks", "telephony", "model", "runner"):
         fake = fakes.get(name, FakePart())
         setattr(parts, name, fake if isinstance(fake, Lazy) else Lazy.of(fake))
+    for name in ("tts_pool", "stt_pool"):
+        pool = fakes.get(name, FakePool())
+        setattr(parts, name, pool if isinstance(pool, Lazy) else Lazy.of(pool))
     return parts
 
 
@@ -68,7 +101,8 @@ async def test_failing_names_the_part_that_does_not_answer(name: str, error: Exc
 async def test_failing_names_every_part_in_a_fixed_order() -> None:
     """Two looks at the same outage read the same."""
     broken = Lazy[Any](raising(SettingsError("REDIS_HOST is missing")))
-    fakes = dict.fromkeys(("redis", "jwks", "telephony", "model", "runner"), broken)
+    names = ("redis", "jwks", "telephony", "model", "runner", "tts_pool", "stt_pool")
+    fakes = dict.fromkeys(names, broken)
     assert await readiness.failing(parts_with(**fakes)) == list(NAMES)
 
 
@@ -134,3 +168,32 @@ async def test_failing_does_not_hide_a_bug() -> None:
     """Only what the app can name is an outage; anything else is answered as the crash it is."""
     with pytest.raises(ZeroDivisionError):
         await readiness.failing(parts_with(redis=FakePart(raising(ZeroDivisionError()))))
+
+
+@pytest.mark.parametrize("name", ["tts_pool", "stt_pool"])
+async def test_failing_names_a_pool_that_can_build_nothing(name: str) -> None:
+    """The pool itself does not complain: its callers would be served cold, if only they could."""
+    empty = FakePool(alive=0)
+    assert await readiness.failing(parts_with(**{name: empty})) == [name]
+    empty.alive = 1
+    assert await readiness.failing(parts_with(**{name: empty})) == []
+    assert empty.prepared_total == 2
+
+
+async def test_failing_does_not_miss_what_is_not_configured() -> None:
+    """Without a speech service of its own the app is complete: ACS speaks."""
+    absent = Lazy[Any](raising(NotConfiguredError("SPEECH_HOST is missing")))
+    parts = parts_with(tts_pool=absent, stt_pool=absent)
+    parts.prompts = absent
+    assert await readiness.failing(parts) == []
+    assert await readiness.warm(parts) == []
+
+
+@pytest.mark.parametrize("alive", [0, 1])
+async def test_warm_rehearses_what_callers_hear_first(alive: int) -> None:
+    """Also when the pool is down: another instance may have left the files in the cache."""
+    prompts: Any = FakePrompts()
+    parts = parts_with(tts_pool=FakePool(alive))
+    parts.prompts = Lazy.of(prompts)
+    assert await readiness.warm(parts) == ([] if alive else ["tts_pool"])
+    assert prompts.rehearsals == 1

@@ -11,7 +11,7 @@ import pytest
 from shared.errors import SettingsError
 from shared.pools.lazy import Lazy
 from shared.resources import Resources, resources, use_resources
-from shared.settings import Settings
+from shared.settings import NotConfiguredError, Settings
 from tests.unit.test_function_app import HEAVY_SDKS
 from tests.unit.test_settings import LEAST
 
@@ -38,11 +38,13 @@ def lazies(parts: Resources) -> dict[str, Lazy[Any]]:
 
 async def test_resources_build_every_part_without_a_connection() -> None:
     """Building is cheap and cannot fail for want of a network; connecting comes with use."""
-    parts = parts_of(LOCAL)
+    parts = parts_of({**LOCAL, "SPEECH_HOST": "ws://127.0.0.1:9", "SPEECH_KEY": "key"})
     built = {name: await part.get() for name, part in lazies(parts).items() if name != "credential"}
     assert all(part is not None for name, part in built.items() if name != "imported")
     assert set(parts.built_ms) == set(built) - {"imported"}
-    assert set(parts.snapshot()) == {"built_ms", "redis"}
+    snapshot = parts.snapshot()
+    assert set(snapshot) == {"built_ms", "redis", "pools"}
+    assert {name: one["alive"] for name, one in snapshot["pools"].items()} == {"tts": 0, "stt": 0}
     await parts.telephony.built.aclose()  # type: ignore[union-attr]
 
 
@@ -60,6 +62,28 @@ async def test_resources_use_no_credential_where_there_are_keys() -> None:
     parts = parts_of(LOCAL)
     await parts.runner.get()
     assert parts.credential.built is None
+
+
+async def test_resources_do_without_speech_where_there_is_none() -> None:
+    """Calls go on with the voice of ACS; whoever asks for speech is told why there is none."""
+    parts = parts_of(LOCAL)
+    await parts.runner.get()
+    for part in (parts.speech, parts.tts_pool, parts.stt_pool, parts.speech_desk, parts.prompts):
+        with pytest.raises(NotConfiguredError):
+            await part.get()
+    assert parts.snapshot()["pools"] == {}
+
+
+async def test_resources_use_the_identity_for_a_speech_endpoint_without_a_key() -> None:
+    """A resource in Azure takes the token of the managed identity."""
+    parts = parts_of({**LOCAL, "SPEECH_ENDPOINT": "https://speech.example/"})
+    await parts.speech.get()
+    credential = parts.credential.built
+    assert credential is not None
+    await credential.close()
+    keyed = parts_of({**LOCAL, "SPEECH_ENDPOINT": "https://x.example/", "SPEECH_KEY": "key"})
+    await keyed.speech.get()
+    assert keyed.credential.built is None
 
 
 async def test_resources_use_the_identity_where_there_are_no_keys() -> None:
@@ -91,7 +115,7 @@ def test_use_resources_ends_with_its_block() -> None:
 MEASURE = """
 import asyncio, json, sys
 from shared.resources import Resources
-from shared.settings import Settings
+from shared.settings import NotConfiguredError, Settings
 
 async def main(env):
     parts = Resources(settings=Settings.from_env(env))

@@ -20,7 +20,7 @@ PLATFORM = {
     "SWEEP_SCHEDULE",  # read by the host, for the timers' triggers
     "KEEP_WARM_SCHEDULE",
 }
-GIVEN_BY_AZURE = {"WEBSITE_INSTANCE_ID"}
+GIVEN_BY_AZURE = {"IDENTITY_ENDPOINT"}
 
 LEAST = {
     "PUBLIC_BASE_URL": "https://app.example",
@@ -34,7 +34,8 @@ LEAST = {
 }
 NUMBERS = (
     *("REDIS_PORT", "SESSION_TTL_S", "FILLER_AFTER_S", "FIRST_SENTENCE_S", "TURN_TIMEOUT_S"),
-    *("CALLBACK_ACK_S", "LEASE_S", "SWEEP_PERIOD_S", "SILENT_CALL_S"),
+    *("CALLBACK_ACK_S", "LEASE_S", "SWEEP_PERIOD_S", "SILENT_CALL_S", "SPEECH_THREADS"),
+    *("TTS_POOL_SIZE", "TTS_POOL_MAX", "STT_POOL_SIZE", "STT_POOL_MAX"),
 )
 
 
@@ -97,6 +98,10 @@ def test_settings_defaults_are_those_of_azure() -> None:
         "acs_issuer": "https://acscallautomation.communication.azure.com",
         "acs_jwks_url": "https://acscallautomation.communication.azure.com/calling/keys",
         "openai_api_key": None,
+        "speech_endpoint": None,
+        "speech_host": None,
+        "has_speech": False,
+        "voice_renderer": "acs",
         "redis_url": None,
         "redis_port": None,
         "transfer_targets": {},
@@ -127,6 +132,7 @@ def test_settings_name_everything_that_is_malformed_at_once() -> None:
 def test_settings_never_repeat_a_value(value: str) -> None:
     """A key in the wrong variable must not end up in the log of the start."""
     names = {*LEAST, *NUMBERS, "TRANSFER_TARGETS", "LOG_LEVEL", "ACS_JWKS_URL"} - {"REDIS_HOST"}
+    names |= {"SPEECH_ENDPOINT", "VOICE_RENDERER"}
     marked = f"zq{value}zq"
     text = problems_of(dict.fromkeys(names, marked))
     assert marked not in text
@@ -155,7 +161,11 @@ def test_settings_take_several_signing_keys_newest_first() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["PUBLIC_BASE_URL", "ACS_ENDPOINT", "AZURE_OPENAI_ENDPOINT", "ACS_JWKS_URL"]
+    "name",
+    [
+        *("PUBLIC_BASE_URL", "ACS_ENDPOINT", "AZURE_OPENAI_ENDPOINT", "ACS_JWKS_URL"),
+        *("SPEECH_ENDPOINT", "SPEECH_HOST"),
+    ],
 )
 @pytest.mark.parametrize("value", ["app.example", "ftp://app.example", "//app.example"])
 def test_settings_refuse_an_address_without_a_scheme(name: str, value: str) -> None:
@@ -190,6 +200,41 @@ def test_settings_refuse_a_lease_that_ends_before_its_turn(lease: str, turn: str
     assert "ACS_AUDIENCE" in text
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("SPEECH_ENDPOINT", "https://speech.example/"), ("SPEECH_HOST", "ws://127.0.0.1:1")],
+)
+def test_settings_have_speech_where_either_address_is_given(name: str, value: str) -> None:
+    """A resource in Azure is named by its endpoint, a container or a stand-in by its host."""
+    assert Settings.from_env({**LEAST, name: value}).has_speech
+
+
+def test_settings_refuse_two_addresses_of_speech() -> None:
+    """Nobody could tell which of the two is meant."""
+    env = {**LEAST, "SPEECH_ENDPOINT": "https://speech.example/", "SPEECH_HOST": "ws://x"}
+    assert problems_of(env) == "SPEECH_ENDPOINT and SPEECH_HOST exclude each other"
+
+
+@pytest.mark.parametrize("kind", ["TTS", "STT"])
+def test_settings_refuse_a_pool_that_may_not_be_as_large_as_it_is(kind: str) -> None:
+    """The pool itself would refuse, when the first call needs it."""
+    env = {**LEAST, f"{kind}_POOL_SIZE": "9", f"{kind}_POOL_MAX": "8"}
+    assert problems_of(env) == f"{kind}_POOL_MAX must not be less than {kind}_POOL_SIZE"
+
+
+def test_settings_know_two_renderers() -> None:
+    """A typing mistake must not decide silently who speaks."""
+    env = {**LEAST, "SPEECH_HOST": "ws://x", "VOICE_RENDERER": "Speech"}
+    assert Settings.from_env(env).voice_renderer == "speech"
+    text = problems_of({**LEAST, "VOICE_RENDERER": "azure"})
+    assert text == "VOICE_RENDERER is malformed"
+
+
+def test_settings_refuse_a_renderer_that_is_not_there() -> None:
+    """Nobody would notice that ACS speaks all the same."""
+    assert "VOICE_RENDERER" in problems_of({**LEAST, "VOICE_RENDERER": "speech"})
+
+
 @pytest.mark.parametrize("name", LEAST)
 def test_settings_take_an_empty_variable_for_a_missing_one(name: str) -> None:
     """In a settings file an optional value is left empty, not left out."""
@@ -198,7 +243,7 @@ def test_settings_take_an_empty_variable_for_a_missing_one(name: str) -> None:
 
 def test_settings_are_hosted_where_azure_names_the_instance() -> None:
     """The same package runs on a laptop and in Azure; only there has it a managed identity."""
-    assert Settings.from_env({**LEAST, "WEBSITE_INSTANCE_ID": "x"}).is_hosted
+    assert Settings.from_env({**LEAST, "IDENTITY_ENDPOINT": "x"}).is_hosted
 
 
 def test_settings_do_not_show_secrets_when_printed() -> None:
@@ -209,6 +254,7 @@ def test_settings_do_not_show_secrets_when_printed() -> None:
         "CALLBACK_SIGNING_KEY": secret,
         "ACS_ACCESS_KEY": secret,
         "AZURE_OPENAI_API_KEY": secret,
+        "SPEECH_KEY": secret,
         "REDIS_URL": f"redis://:{secret}@x",
     }
     assert secret not in repr(Settings.from_env(env))

@@ -1,4 +1,4 @@
-"""Signed callback URLs."""
+"""Signed URLs: of callbacks, and of sound files."""
 
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.auth.signatures import CallbackSigner
+from shared.auth.signatures import CallbackSigner, FileSigner
 from shared.errors import SettingsError, UnauthorizedError
 from shared.types import SessionId
+from tests.unit.fakes import FakeClock
 
 OLD, NEW = b"the old key, 16 bytes and more", b"the new key, 16 bytes and more"
 SESSION = SessionId("0190a1b2-0000-7000-8000-000000000001")
@@ -76,3 +77,74 @@ def test_callback_url_survives_any_session_id(text: str) -> None:
     assert len(segments) == 4
     signer.verify(SessionId(unquote(segments[-1])), signature)
     assert unquote(segments[-1]) == text
+
+
+def parts_of(url: str) -> tuple[str, str, str]:
+    """File, end and signature of a link."""
+    parts = urlsplit(url)
+    query = parse_qs(parts.query, strict_parsing=True)
+    assert (parts.scheme, parts.netloc) == ("https", "app.example")
+    return unquote(parts.path.rsplit("/", 1)[1]), query["exp"][0], query["sig"][0]
+
+
+@given(file=st.text(st.characters(codec="utf-8", exclude_characters="/"), min_size=1))
+def test_file_link_is_accepted_until_it_ends(file: str) -> None:
+    """ACS may fetch a file late, but a link that leaks is worth nothing soon."""
+    clock = FakeClock()
+    signer = FileSigner([NEW], clock=clock, valid_s=600)
+    link = parts_of(signer.file_url("https://app.example/", file))
+    assert link[0] == file
+    clock.elapsed_s = 599
+    signer.verify(*link)
+    clock.elapsed_s = 600
+    with pytest.raises(UnauthorizedError):
+        signer.verify(*link)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"file": "b.wav"},
+        {"exp": "99999999999"},
+        {"exp": ""},
+        {"exp": None},
+        {"exp": "x"},
+        {"sig": ""},
+        {"sig": None},
+        {"sig": "\udcff"},
+    ],
+    ids=str,
+)
+def test_file_link_that_was_changed_is_refused(change: dict[str, str | None]) -> None:
+    """Neither another file nor a later end can be had for the same signature."""
+    signer = FileSigner([NEW], clock=FakeClock())
+    file, ends_at, signature = parts_of(signer.file_url("https://app.example", "a.wav"))
+    given_parts = {"file": file, "exp": ends_at, "sig": signature, **change}
+    with pytest.raises(UnauthorizedError):
+        signer.verify(str(given_parts["file"]), given_parts["exp"], given_parts["sig"])
+
+
+def test_file_link_of_the_old_key_is_accepted() -> None:
+    """Replacing a key does not silence the calls that are under way."""
+    clock = FakeClock()
+    old = parts_of(FileSigner([OLD], clock=clock).file_url("https://app.example", "a.wav"))
+    FileSigner([NEW, OLD], clock=clock).verify(*old)
+    with pytest.raises(UnauthorizedError):
+        FileSigner([NEW], clock=clock).verify(*old)
+
+
+def test_file_signatures_and_callback_signatures_are_not_exchangeable() -> None:
+    """The same key serves both: a link to a sound must not open the callbacks."""
+    clock = FakeClock()
+    file, ends_at, signature = parts_of(
+        FileSigner([NEW], clock=clock).file_url("https://app.example", "a.wav")
+    )
+    with pytest.raises(UnauthorizedError):
+        CallbackSigner([NEW]).verify(SessionId(f"{ends_at}\x00{file}"), signature)
+
+
+def test_file_signer_wants_keys_that_cannot_be_guessed() -> None:
+    """As for callbacks."""
+    for keys in ([], [b"short"]):
+        with pytest.raises(SettingsError):
+            FileSigner(keys, clock=FakeClock())

@@ -1,0 +1,129 @@
+"""How the parts of a conversation fit together; `shared.resources` builds them when needed."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
+from typing import Protocol
+
+from azure.core.credentials_async import AsyncTokenCredential
+
+from shared.agent.conversation import Conversation, TurnLimits
+from shared.agent.loader import AgentDefinition, entry_agent
+from shared.agent.model import ChatModel
+from shared.agent.toolbox import RegisteredTools
+from shared.auth.credentials import COGNITIVE_SCOPE, TokenCache
+from shared.auth.signatures import CallbackSigner
+from shared.calls.chat import Chat
+from shared.calls.executor import CommandExecutor, Renderer
+from shared.calls.runner import CallRunner, RunnerTimes
+from shared.calls.state import CallState
+from shared.calls.telephony import Telephony, TelephonyOptions
+from shared.clock import Clock
+from shared.pools.lazy import Lazy
+from shared.settings import Settings
+from shared.state.ledger import RedisLedger
+from shared.state.store import SessionStore
+from shared.tools.context import ToolServices
+from shared.tools.registry import ToolRegistry
+from shared.types import AgentName
+
+
+class Parts(Protocol):
+    """The parts these are made of; `shared.resources.Resources` has them."""
+
+    clock: Clock
+    agents: Lazy[Mapping[AgentName, AgentDefinition]]
+    conversation: Lazy[Conversation]
+    credential: Lazy[AsyncTokenCredential]
+    ledger: Lazy[RedisLedger]
+    model: Lazy[ChatModel]
+    registry: Lazy[ToolRegistry]
+    signer: Lazy[CallbackSigner]
+    store: Lazy[SessionStore]
+    telephony: Lazy[Telephony]
+    tool_services: Lazy[ToolServices]
+
+    @property
+    def settings(self) -> Settings:
+        """The settings of the process."""
+        ...
+
+
+async def build_telephony(parts: Parts) -> Telephony:
+    """The phone."""
+    signer, settings = await parts.signer.get(), parts.settings
+    return Telephony.connect(
+        endpoint=settings.acs_endpoint,
+        credential=settings.acs_access_key or await parts.credential.get(),
+        callback_url=partial(signer.callback_url, settings.public_base_url),
+        options=TelephonyOptions(
+            cognitive_services_endpoint=settings.cognitive_services_endpoint,
+            caller_id_number=settings.acs_source_number,
+        ),
+        clock=parts.clock,
+    )
+
+
+async def build_model(parts: Parts) -> ChatModel:
+    """The model."""
+    settings = parts.settings
+    api_key: str | Callable[[], Awaitable[str]] | None = settings.openai_api_key
+    if api_key is None:
+        credential = await parts.credential.get()
+        api_key = TokenCache(credential, COGNITIVE_SCOPE, clock=parts.clock).get
+    return ChatModel(
+        base_url=f"{settings.openai_endpoint.rstrip('/')}/openai/v1/",
+        deployment=settings.openai_chat_deployment,
+        api_key=api_key,
+        timeout_s=settings.turn_timeout_s,
+    )
+
+
+async def build_conversation(parts: Parts) -> Conversation:
+    """Runs turns, with the model, the agents and the tools."""
+    settings = parts.settings
+    return Conversation(
+        model=await parts.model.get(),
+        agents=await parts.agents.get(),
+        toolbox=RegisteredTools(
+            await parts.registry.get(),
+            ledger=await parts.ledger.get(),
+            services=await parts.tool_services.get(),
+        ),
+        clock=parts.clock,
+        limits=TurnLimits(
+            filler_after_s=settings.filler_after_s,
+            first_sentence_s=settings.first_sentence_s,
+            turn_s=settings.turn_timeout_s,
+        ),
+    )
+
+
+async def build_runner(parts: Parts, renderer: Renderer | None) -> CallRunner:
+    """Runs calls; without a *renderer*, ACS says everything."""
+    settings, agents = parts.settings, await parts.agents.get()
+    first = entry_agent(agents).name
+    executor = CommandExecutor(
+        telephony=await parts.telephony.get(),
+        turns=await parts.conversation.get(),
+        voice_of=lambda name: agents[name].voice,
+        renderer=renderer,
+    )
+    return CallRunner(
+        await parts.store.get(),
+        executor,
+        new_state=lambda session_id: CallState(session_id=session_id, agent=first),
+        clock=parts.clock,
+        times=RunnerTimes(
+            ack_s=settings.callback_ack_s,
+            lease_s=settings.lease_s,
+            silent_call_s=settings.silent_call_s,
+        ),
+    )
+
+
+def build_chat(
+    parts: Parts, runner: CallRunner, agents: Mapping[AgentName, AgentDefinition]
+) -> Chat:
+    """Runs text sessions."""
+    turn_s = parts.settings.turn_timeout_s
+    return Chat(runner, agents=agents, clock=parts.clock, turn_timeout_s=turn_s)

@@ -1,0 +1,133 @@
+"""How the parts that speak and listen fit together; `shared.resources` builds them when needed."""
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Protocol
+
+from azure.core.credentials_async import AsyncTokenCredential
+
+from shared.agent.definition import AgentDefinition
+from shared.agent.loader import entry_agent
+from shared.agent.repertoire import repertoire
+from shared.auth.credentials import COGNITIVE_SCOPE, TokenCache
+from shared.auth.signatures import FileSigner
+from shared.clock import Clock
+from shared.pools.lazy import Lazy
+from shared.pools.warmable import WarmableResourcePool
+from shared.redis.manager import AzureRedisManager
+from shared.settings import Settings
+from shared.speech.desk import Listener, Speaker, SpeechDesk
+from shared.speech.prompts import Line, Prompts
+from shared.speech.recognizer import SpeechRecognizer
+from shared.speech.service import SpeechAddress, SpeechService
+from shared.speech.sound_cache import RedisSoundCache
+from shared.speech.synthesizer import SpeechSynthesizer
+from shared.types import AgentName
+
+_SESSION_S = 60.0
+"""A call that has said nothing through us for so long gives its connection back."""
+
+Agents = Mapping[AgentName, AgentDefinition]
+TtsPool = WarmableResourcePool[Speaker]
+SttPool = WarmableResourcePool[Listener]
+
+
+class Parts(Protocol):
+    """The parts these are made of; `shared.resources.Resources` has them."""
+
+    clock: Clock
+    agents: Lazy[Agents]
+    credential: Lazy[AsyncTokenCredential]
+    file_signer: Lazy[FileSigner]
+    redis: Lazy[AzureRedisManager]
+
+    @property
+    def settings(self) -> Settings:
+        """The settings of the process."""
+        ...
+
+
+async def build_speech(parts: Parts) -> SpeechService:
+    """The speech service, reached with a token where there is an endpoint and no key."""
+    settings, get_token = parts.settings, None
+    if settings.speech_endpoint and settings.speech_key is None:
+        credential = await parts.credential.get()
+        get_token = TokenCache(credential, COGNITIVE_SCOPE, clock=parts.clock).get
+    address = SpeechAddress(
+        endpoint=settings.speech_endpoint, host=settings.speech_host, key=settings.speech_key
+    )
+    return SpeechService(address, get_token=get_token, threads=settings.speech_threads)
+
+
+async def build_tts_pool(parts: Parts, service: SpeechService) -> TtsPool:
+    """Of connected synthesizers that have said a syllable in every agent's voice."""
+    settings, agents = parts.settings, await parts.agents.get()
+    voices = tuple(dict.fromkeys(agent.voice for agent in agents.values()))
+
+    async def build() -> Speaker:
+        return SpeechSynthesizer(service)
+
+    async def warm(speaker: Speaker) -> bool:
+        await speaker.warm(voices)
+        return True
+
+    return WarmableResourcePool(
+        factory=build,
+        warm_fn=warm,
+        name="tts",
+        warm_pool_size=settings.tts_pool_size,
+        max_size=settings.tts_pool_max,
+        enable_background_warmup=True,
+        session_awareness=True,
+        session_max_age_sec=_SESSION_S,
+        clock=parts.clock,
+    )
+
+
+async def build_stt_pool(parts: Parts, service: SpeechService) -> SttPool:
+    """Of connected recognizers for the language of the agent that answers calls."""
+    settings, agents = parts.settings, await parts.agents.get()
+    locale = entry_agent(agents).voice.locale
+
+    async def build() -> Listener:
+        return SpeechRecognizer(service, locale=locale)
+
+    async def warm(listener: Listener) -> bool:
+        await listener.warm()
+        return True
+
+    return WarmableResourcePool(
+        factory=build,
+        warm_fn=warm,
+        name="stt",
+        warm_pool_size=settings.stt_pool_size,
+        max_size=settings.stt_pool_max,
+        enable_background_warmup=True,
+        clock=parts.clock,
+    )
+
+
+async def build_desk(
+    parts: Parts, service: SpeechService, tts_pool: TtsPool, stt_pool: SttPool
+) -> SpeechDesk:
+    """Speaks and listens with what the pools lend."""
+    return SpeechDesk(
+        tts_pool,
+        stt_pool,
+        build_speaker=lambda sound_format: SpeechSynthesizer(service, sound_format=sound_format),
+        voice=entry_agent(await parts.agents.get()).voice,
+    )
+
+
+async def build_prompts(parts: Parts, desk: SpeechDesk) -> Prompts:
+    """Sound files of what the agents say; the lines they say without a model are fixed."""
+    settings, agents = parts.settings, await parts.agents.get()
+    signer = await parts.file_signer.get()
+    return Prompts(
+        desk,
+        RedisSoundCache(await parts.redis.get()),
+        link=partial(signer.file_url, settings.public_base_url),
+        fixed=(Line(text, one.voice) for one in agents.values() for text in repertoire(one)),
+        speaks_all=settings.voice_renderer == "speech",
+        clock=parts.clock,
+    )
