@@ -46,7 +46,8 @@ async def test_held_callback_without_successor_arrives_all_the_same() -> None:
             operation_context="s1",
             operation_callback_url=stage.app.url + "?alone=1",
         )
-        await stage.app.wait_for("SendDtmfTonesCompleted", "s1")
+        arrived = await stage.app.wait_for("SendDtmfTonesCompleted", "s1")
+        assert arrived["data"]["operationContext"] == "s1"
 
 
 async def test_dropped_callback_never_arrives() -> None:

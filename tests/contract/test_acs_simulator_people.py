@@ -244,7 +244,9 @@ async def test_invitation_can_be_called_off_once() -> None:
         added = await connection.add_participant(PhoneNumberIdentifier(HUMAN))
         for name in ("Succeeded", "Failed"):
             await connection.cancel_add_participant_operation(str(added.invitation_id))
-            await stage.app.wait_for(f"CancelAddParticipant{name}")
+            told = await stage.app.wait_for(f"CancelAddParticipant{name}")
+            assert told["data"]["invitationId"] == added.invitation_id
+        assert stage.app.of("AddParticipantSucceeded") == []
 
 
 async def test_hold_and_unhold_change_the_participants() -> None:

@@ -206,6 +206,7 @@ async def test_hang_up_of_a_call_that_is_gone_succeeds(
     """What was wanted is the case."""
     acs.script.append(scripted)
     await telephony.hang_up(ON_CALL, HANG_UP)
+    assert len(acs.requests) == 1  # asked once, and content with the answer
 
 
 @pytest.mark.parametrize(

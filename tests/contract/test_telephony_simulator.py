@@ -243,9 +243,10 @@ async def test_dial_is_accepted_before_anybody_answers(
     assert await next_event(stage, kind)
 
 
-async def test_warm_finds_the_simulator(port: Telephony) -> None:
+async def test_warm_finds_the_simulator(stage: Stage, port: Telephony) -> None:
     """Asking for a call that is not there is answered as expected."""
     await port.warm()
+    assert [one.operation for one in stage.sim.requests] == ["getCallProperties"]
 
 
 async def test_callback_tokens_are_verified(stage: Stage, port: Telephony) -> None:

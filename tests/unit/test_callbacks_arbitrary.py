@@ -37,18 +37,20 @@ ALMOST_DATA = st.dictionaries(
 def test_callbacks_arbitrary_json_is_read_or_refused(document: Any) -> None:
     """Whatever is posted, the worst that happens is a refusal."""
     try:
-        parse_callbacks(json.dumps(document).encode())
+        callbacks = parse_callbacks(json.dumps(document).encode())
     except InvalidRequestError:
         return
+    assert all(one.call_connection_id for one in callbacks)
 
 
 @given(st.binary(max_size=200))
 def test_callbacks_arbitrary_bytes_are_read_or_refused(body: bytes) -> None:
     """Whatever is posted, the worst that happens is a refusal."""
     try:
-        parse_callbacks(body)
+        callbacks = parse_callbacks(body)
     except InvalidRequestError:
         return
+    assert all(one.call_connection_id for one in callbacks)
 
 
 @given(EVENT_TYPES, ALMOST_DATA)
@@ -64,6 +66,7 @@ def test_callbacks_with_a_type_and_a_call_are_always_read(kind: str, data: Json)
 def test_incoming_call_arbitrary_json_is_read_or_refused(data: Any) -> None:
     """Whatever Event Grid hands over, the worst that happens is a refusal."""
     try:
-        parse_incoming_call("e1", data)
+        offered = parse_incoming_call("e1", data)
     except InvalidRequestError:
         return
+    assert offered.correlation_id
