@@ -169,6 +169,11 @@ def print_facts(
     silences = call.silences_ms
     asked = [one.operation for one in stack.acs.requests]
     built = ", ".join(f"{name} {ms:.0f}" for name, ms in pools["built_ms"].items() if ms >= 1)
+    warm = "; ".join(
+        f"{name}: {one['idle']} idle of {one['alive']}, handed out"
+        f" {one['metrics']['allocations_warm']} warm, {one['metrics']['allocations_cold']} cold"
+        for name, one in pools["pools"].items()
+    )
     redis = ", ".join(f"{value} {name.replace('_', ' ')}" for name, value in pools["redis"].items())
     print(f"""
 silence   median {statistics.median(silences):.0f} ms, longest {max(silences):.0f} ms, \
@@ -179,6 +184,7 @@ session   {session["session_id"]}
 caller verified: {session["context"].get("authenticated", False)}
 commands  {", ".join(f"{asked.count(name)} {name}" for name in dict.fromkeys(asked))}
 pools     redis: {redis}
+          {warm}
           built in ms: {built}""")
 
 
