@@ -1,6 +1,7 @@
 """Requests into typed values, values into responses."""
 
 import json
+from datetime import datetime
 from http import HTTPStatus
 from typing import TypeVar
 
@@ -52,6 +53,16 @@ def json_response(value: BaseModel | Json, status: int = HTTPStatus.OK) -> func.
     """Answer with *value* as JSON."""
     text = value.model_dump_json() if isinstance(value, BaseModel) else _dumps(value)
     return func.HttpResponse(text, status_code=status, mimetype="application/json")
+
+
+def time_of(event: object) -> datetime | None:
+    """When an Event Grid event was made; None if it does not say.
+
+    The subscription's schema decides which class the worker makes of it. The one for CloudEvents is
+    not named here: a worker that brings an older library does not have it, and would lose the app.
+    """
+    time: datetime | None = getattr(event, "event_time", None) or getattr(event, "time", None)
+    return time
 
 
 def problem_response(error: AppError, status: HTTPStatus) -> func.HttpResponse:

@@ -149,6 +149,23 @@ async def test_functions_lead_a_call_from_its_event_to_the_greeting(stage: Stage
     assert [one.partition("-")[0] for one in stage.phone.requests][-1] == "hangup"
 
 
+async def test_functions_answer_a_call_in_either_schema_of_event_grid(stage: Stage) -> None:
+    """A subscription may deliver CloudEvents: the same call is the same session."""
+    at = datetime.now(UTC)
+    event = func.CloudEvent(
+        id="e1",
+        source="s",
+        type="Microsoft.Communication.IncomingCall",
+        specversion="1.0",
+        data=CONTEXT,
+        time=at,
+    )
+    await code_of("on_incoming_call")(event)
+    session_id = session_id_for(str(CONTEXT["correlationId"]), at=at)
+    status, call = await http("get_call", session_id=session_id)
+    assert (status, call["phase"]) == (200, "ringing")
+
+
 @pytest.mark.parametrize(("sig", "key"), [("", "k"), ("wrong", "k"), (None, "")])
 async def test_functions_refuse_a_callback_without_both_proofs(
     stage: Stage, sig: str | None, key: str
