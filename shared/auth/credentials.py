@@ -3,7 +3,6 @@
 import asyncio
 import inspect
 
-import jwt
 from azure.core.credentials import AccessToken, TokenCredential
 from azure.core.credentials_async import AsyncTokenCredential
 from azure.core.exceptions import AzureError
@@ -113,21 +112,3 @@ async def _get_token(credential: AsyncTokenCredential | TokenCredential, scope: 
     if not isinstance(token, AccessToken):
         raise UpstreamError("the credential gave no token")
     return token
-
-
-def object_id(token: str) -> str:
-    """Whose token it is: the ``oid`` claim, for example the user name for Redis.
-
-    The signature is not checked: it is our own token, just received.
-
-    Raises:
-        UpstreamError: The token names no object id.
-    """
-    try:
-        claims = jwt.decode(token, options={"verify_signature": False})
-    except jwt.PyJWTError:
-        claims = {}
-    owner = claims.get("oid")
-    if not isinstance(owner, str) or not owner:
-        raise UpstreamError("the token names no object id")
-    return owner

@@ -48,10 +48,6 @@ class Record:
 
     # --- fields -------------------------------------------------------------------------------
 
-    def raw_field(self, name: str) -> str | None:
-        """The stored text of a field."""
-        return self._fields.get(name)
-
     def get_field(self, name: str, default: Any = None) -> Any:
         """A copy of a field; *default* if there is none or it is damaged."""
         text = self._fields.get(name)

@@ -3,13 +3,12 @@
 import asyncio
 import threading
 
-import jwt
 import pytest
 from azure.core.credentials import AccessToken
 from azure.core.exceptions import ClientAuthenticationError
 from azure.identity.aio import DefaultAzureCredential, ManagedIdentityCredential
 
-from shared.auth.credentials import TokenCache, build_credential, object_id
+from shared.auth.credentials import TokenCache, build_credential
 from shared.errors import UpstreamError
 from tests.unit.auth_fakes import MovedClock
 
@@ -226,19 +225,3 @@ async def test_credential_elsewhere_is_whoever_is_logged_in() -> None:
     """A client id does not turn a laptop into Azure."""
     async with build_credential(client_id="11111111", is_hosted=False) as credential:
         assert isinstance(credential, DefaultAzureCredential)
-
-
-def test_object_id_is_read_from_the_token() -> None:
-    """Redis wants it as the user name, and nobody else tells it."""
-    secret = "never checked, but long enough to be a secret"
-    assert object_id(jwt.encode({"oid": "abc"}, secret, algorithm="HS256")) == "abc"
-
-
-@pytest.mark.parametrize("claims", [{}, {"oid": ""}, {"oid": 5}, None])
-def test_object_id_that_is_missing_is_an_error(claims: dict[str, object] | None) -> None:
-    """An empty user name would fail later, and less clearly."""
-    secret = "never checked, but long enough to be a secret"
-    text = "garbage" if claims is None else jwt.encode(claims, secret, algorithm="HS256")
-    with pytest.raises(UpstreamError) as caught:
-        object_id(text)
-    assert text not in str(caught.value)
