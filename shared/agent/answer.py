@@ -159,14 +159,12 @@ class Answer:
         request, memory = self._request, self._request.memory
         handoff = memory.get_context("handoff")
         variables = {
-            "agent_name": agent.name,
-            "caller_name": memory.get_context("caller_name"),
+            **prompting.line_variables(agent.name, request),
             "is_authenticated": bool(memory.get_context("authenticated", False)),
             "client_id": memory.get_context("client_id"),
             "channel": "phone" if request.channel == "call" else "chat",
             "handoff": handoff if handoff and handoff.get("to") == agent.name else None,
             "today": self._clock.now().strftime("%A, %d %B %Y"),
-            "reason": request.facts.get("reason", ""),
         }
         return prompting.chat_messages(
             render_prompt(agent, variables),

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from shared.agent.answer import Answer, ChatModel, Toolbox
 from shared.agent.loader import AgentDefinition, render_line
+from shared.agent.prompting import line_variables
 from shared.agent.turn import After, CueKind, Finished, Sentence, TurnItem, TurnRequest
 from shared.clock import Clock
 from shared.errors import AgentNotFoundError, AppError, UpstreamTimeoutError
@@ -127,7 +128,7 @@ class Conversation:
                 template, after = lines.goodbye, After.HANG_UP
             case _:
                 template = lines.trouble
-        return Finished(render_line(template, _variables(agent, request)), after)
+        return Finished(render_line(template, line_variables(agent.name, request)), after)
 
     def _ladder(self, agent: AgentDefinition, request: TurnRequest) -> Finished:
         """What to say when there is no answer: apologise, offer a person, say goodbye."""
@@ -138,13 +139,5 @@ class Conversation:
             (lines.goodbye, After.HANG_UP),
         ]
         template, after = rungs[min(request.failures, len(rungs) - 1)]
-        text = render_line(template, _variables(agent, request))
+        text = render_line(template, line_variables(agent.name, request))
         return Finished(text, after, is_degraded=True)
-
-
-def _variables(agent: AgentDefinition, request: TurnRequest) -> dict[str, object]:
-    return {
-        "agent_name": agent.name,
-        "caller_name": request.memory.get_context("caller_name"),
-        "reason": request.facts.get("reason", ""),
-    }

@@ -3,7 +3,8 @@
 import json
 from collections.abc import Iterable, Sequence
 
-from shared.types import Json
+from shared.agent.turn import TurnRequest
+from shared.types import AgentName, Json
 
 MAX_MESSAGES = 80
 """Of an agent's history that the model is shown; the rest stays in the session."""
@@ -13,6 +14,15 @@ _SENT = ("role", "content", "tool_calls", "tool_call_id")
 _RESUMED = (
     "The line was interrupted after your last words. Go on from there; do not repeat what was said."
 )
+
+
+def line_variables(agent: AgentName, request: TurnRequest) -> Json:
+    """What an agent's lines may say; its prompt may say this and more."""
+    return {
+        "agent_name": agent,
+        "caller_name": request.memory.get_context("caller_name"),
+        "reason": request.facts.get("reason", ""),
+    }
 
 
 def chat_messages(system: str, history: Sequence[Json], *, turn: int, utterance: str) -> list[Json]:
