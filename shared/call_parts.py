@@ -111,7 +111,9 @@ async def build_runner(parts: Parts, renderer: Renderer | None) -> CallRunner:
     return CallRunner(
         await parts.store.get(),
         executor,
-        new_state=lambda session_id: CallState(session_id=session_id, agent=first),
+        new_state=lambda session_id: CallState(
+            session_id=session_id, agent=first, is_recorded=settings.record_calls
+        ),
         clock=parts.clock,
         times=RunnerTimes(
             ack_s=settings.callback_ack_s,

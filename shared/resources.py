@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from shared.auth.signatures import CallbackSigner, FileSigner
     from shared.auth.tokens import AcsTokenVerifier, JwksCache
     from shared.calls.chat import Chat
+    from shared.calls.recordings import CallRecordings
     from shared.calls.runner import CallRunner
     from shared.calls.sweeper import Sweeper
     from shared.calls.telephony import Telephony
@@ -84,6 +85,7 @@ class Resources:
         self.stt_pool = self._lazy("stt_pool", self._build_stt_pool)
         self.speech_desk = self._lazy("speech_desk", self._build_speech_desk)
         self.prompts = self._lazy("prompts", self._build_prompts)
+        self.recordings = self._lazy("recordings", self._build_recordings)
         self.conversation = self._lazy("conversation", self._build_conversation)
         self.runner = self._lazy("runner", self._build_runner)
         self.chat = self._lazy("chat", self._build_chat)
@@ -265,6 +267,12 @@ class Resources:
         from shared.speech_parts import build_prompts
 
         return await build_prompts(self, desk)
+
+    async def _build_recordings(self) -> "CallRecordings":
+        desk = await self.speech_desk.get()
+        from shared.speech_parts import build_recordings
+
+        return await build_recordings(self, desk)
 
 
 async def _import_heavy() -> None:

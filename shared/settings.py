@@ -53,6 +53,10 @@ def _renderer(text: str) -> str:
     return text.lower()
 
 
+def _flag(text: str) -> bool:
+    return {"true": True, "1": True, "false": False, "0": False}[text.lower()]
+
+
 def _level(text: str) -> str:
     if text.upper() not in _LEVELS:
         raise ValueError
@@ -95,6 +99,10 @@ class Settings:
     acs_issuer: str
     acs_jwks_url: str
     acs_source_number: str | None
+    record_calls: bool
+    """Every call is recorded and transcribed. Tell callers: many countries demand consent."""
+    acs_storage_gateway: str | None
+    """Where recordings are fetched instead of the storage hosts of ACS; for a stand-in."""
     cognitive_services_endpoint: str
 
     # the model
@@ -158,6 +166,8 @@ class Settings:
             acs_issuer=read("ACS_ISSUER", default=acs),
             acs_jwks_url=read("ACS_JWKS_URL", _url, default=f"{acs}/calling/keys"),
             acs_source_number=read("ACS_SOURCE_NUMBER", default=None),
+            record_calls=read("RECORD_CALLS", _flag, default=False),
+            acs_storage_gateway=read("ACS_STORAGE_GATEWAY", _url, default=None),
             cognitive_services_endpoint=read("COGNITIVE_SERVICES_ENDPOINT", _url),
             openai_endpoint=read("AZURE_OPENAI_ENDPOINT", _url),
             openai_api_key=read("AZURE_OPENAI_API_KEY", default=None),
@@ -204,6 +214,8 @@ class Settings:
             yield "SPEECH_ENDPOINT and SPEECH_HOST exclude each other"
         if self.voice_renderer == "speech" and not self.has_speech:
             yield "VOICE_RENDERER is speech, but SPEECH_ENDPOINT or SPEECH_HOST is missing"
+        if self.record_calls and not self.has_speech:
+            yield "RECORD_CALLS is true, but SPEECH_ENDPOINT or SPEECH_HOST is missing"
         if self.tts_pool_size and self.tts_pool_max and self.tts_pool_size > self.tts_pool_max:
             yield "TTS_POOL_MAX must not be less than TTS_POOL_SIZE"
         if self.stt_pool_size and self.stt_pool_max and self.stt_pool_size > self.stt_pool_max:
@@ -232,7 +244,7 @@ class _Reader:
             return default
         try:
             return convert(text)
-        except ValueError:
+        except (ValueError, KeyError):
             self.problem(f"{name} is malformed")
             return None
 

@@ -11,21 +11,27 @@ from shared.agent.loader import entry_agent
 from shared.agent.repertoire import repertoire
 from shared.auth.credentials import COGNITIVE_SCOPE, TokenCache
 from shared.auth.signatures import FileSigner
+from shared.calls.acs_client import connect_client
+from shared.calls.recordings import FETCH_S, CallRecordings, RecordingFiles
 from shared.clock import Clock
 from shared.pools.lazy import Lazy
 from shared.pools.warmable import WarmableResourcePool
 from shared.redis.manager import AzureRedisManager
 from shared.settings import Settings
-from shared.speech.desk import Listener, Speaker, SpeechDesk
+from shared.speech.desk import Listener, Speaker, SpeechDesk, Transcript
 from shared.speech.prompts import Line, Prompts
 from shared.speech.recognizer import SpeechRecognizer
 from shared.speech.service import SpeechAddress, SpeechService
+from shared.speech.sound import Sound
 from shared.speech.sound_cache import RedisSoundCache
 from shared.speech.synthesizer import SpeechSynthesizer
+from shared.state.store import SessionStore
 from shared.types import AgentName
 
 _SESSION_S = 60.0
 """A call that has said nothing through us for so long gives its connection back."""
+_TRANSCRIPTION_S = 10.0
+"""For a recording, beside its own length."""
 
 Agents = Mapping[AgentName, AgentDefinition]
 TtsPool = WarmableResourcePool[Speaker]
@@ -40,6 +46,7 @@ class Parts(Protocol):
     credential: Lazy[AsyncTokenCredential]
     file_signer: Lazy[FileSigner]
     redis: Lazy[AzureRedisManager]
+    store: Lazy[SessionStore]
 
     @property
     def settings(self) -> Settings:
@@ -131,3 +138,21 @@ async def build_prompts(parts: Parts, desk: SpeechDesk) -> Prompts:
         speaks_all=settings.voice_renderer == "speech",
         clock=parts.clock,
     )
+
+
+async def build_recordings(parts: Parts, desk: SpeechDesk) -> CallRecordings:
+    """Fetches and transcribes what ACS has recorded."""
+    settings = parts.settings
+    client = connect_client(
+        settings.acs_endpoint,
+        settings.acs_access_key or await parts.credential.get(),
+        timeout_s=FETCH_S,
+        storage_gateway=settings.acs_storage_gateway,
+    )
+
+    async def transcribe(sound: Sound) -> Transcript:
+        # The service listens no faster than twice as fast as people speak.
+        deadline_s = _TRANSCRIPTION_S + sound.duration_ms / 1000
+        return await desk.transcribe(sound, deadline_s=deadline_s)
+
+    return CallRecordings(RecordingFiles(client), await parts.store.get(), transcribe)

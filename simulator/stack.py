@@ -179,6 +179,7 @@ class Stack:
             "ACS_AUDIENCE": self._audience,
             "ACS_JWKS_URL": self.acs.jwks_url,
             "ACS_SOURCE_NUMBER": CALLEE,
+            "ACS_STORAGE_GATEWAY": self.acs.endpoint,
             "COGNITIVE_SERVICES_ENDPOINT": "https://ai-services.example/",
             "AZURE_OPENAI_ENDPOINT": self.model.base_url.removesuffix("/openai/v1/"),
             "AZURE_OPENAI_API_KEY": self._model_key,

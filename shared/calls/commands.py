@@ -69,5 +69,10 @@ class Transfer(Command):
 
 
 @dataclass(frozen=True, slots=True)
+class StartRecording(Command):
+    """Record the call from now until it ends."""
+
+
+@dataclass(frozen=True, slots=True)
 class HangUp(Command):
     """End the call for everyone."""

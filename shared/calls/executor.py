@@ -14,7 +14,17 @@ from shared.agent.turn import (
     TurnItem,
     TurnRequest,
 )
-from shared.calls.commands import Answer, Command, Dial, HangUp, Listen, RunTurn, Speak, Transfer
+from shared.calls.commands import (
+    Answer,
+    Command,
+    Dial,
+    HangUp,
+    Listen,
+    RunTurn,
+    Speak,
+    StartRecording,
+    Transfer,
+)
 from shared.calls.events import (
     AgentSwitched,
     CallAccepted,
@@ -77,6 +87,10 @@ class Telephony(Protocol):
 
     async def transfer(self, call: CallConnectionId, command: Transfer) -> None:
         """Connect the caller with somebody else."""
+        ...
+
+    async def start_recording(self, call: CallConnectionId, command: StartRecording) -> None:
+        """Record the call until it ends."""
         ...
 
     async def hang_up(self, call: CallConnectionId, command: HangUp) -> None:
@@ -162,6 +176,8 @@ class CommandExecutor:
                     await self._telephony.listen(call, command, voice, url)
                 case Transfer():
                     await self._telephony.transfer(call, command)
+                case StartRecording():
+                    await self._telephony.start_recording(call, command)
                 case HangUp():
                     await self._telephony.hang_up(call, command)
                 case _:

@@ -5,7 +5,7 @@ Part of the flow, see `flow.py`: pure, and total together with it.
 
 from shared.agent.turn import Cue, CueKind
 from shared.calls import events as ev
-from shared.calls.commands import Answer, Dial
+from shared.calls.commands import Answer, Dial, StartRecording
 from shared.calls.draft import Draft, kind_of
 from shared.calls.state import Channel, Phase
 from shared.types import CommandId
@@ -51,6 +51,8 @@ def on_call_connected(draft: Draft, event: ev.CallConnected) -> None:
         # Proves that the Answer or Dial was carried out, even if its own answer got lost.
         draft.close_all()
         draft.respond(Cue(CueKind.GREETING))
+        if draft.state.is_recorded:
+            draft.issue(StartRecording)  # after the greeting is on its way: nobody waits for it
     elif not any(kind_of(command_id) == "hangup" for command_id in draft.state.open):
         draft.close_all()
         draft.hang_up()

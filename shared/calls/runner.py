@@ -195,6 +195,9 @@ class CallRunner:
             owner=(by.command.id, by.fence) if by else None,
             journal=_journal_entry(event, step) if event else None,
             link_call=step.state.call_connection_id or None,
+            link_server_call=(step.state.server_call_id or None)
+            if step.state.is_recorded
+            else None,
         )
         return replace(change, due_in_s=self._due_in_s(visit, step, _leased(change)))
 

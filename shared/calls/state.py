@@ -47,6 +47,8 @@ class CallState:
     is_outbound: bool = False
     reason: str = ""
     """Why we called, for an outbound call."""
+    is_recorded: bool = False
+    """The call is to be recorded, from the greeting on."""
 
     caller: Party | None = None
     """The person on the line, whoever dialled."""

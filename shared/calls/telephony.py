@@ -7,12 +7,9 @@ no such id: tried twice, they might be heard twice, so `attempt` repeats them on
 request certainly did nothing.
 """
 
-import binascii
-from base64 import b64decode
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TypeVar
-from urllib.parse import urlsplit
 
 from azure.communication.callautomation import (
     CallConnectionProperties,
@@ -20,26 +17,27 @@ from azure.communication.callautomation import (
     DtmfTone,
     PhoneNumberIdentifier,
     RecognizeInputType,
+    RecordingChannel,
+    RecordingContent,
+    RecordingFormat,
 )
 from azure.communication.callautomation.aio import CallAutomationClient, CallConnectionClient
-from azure.core.credentials import AzureKeyCredential
 from azure.core.credentials_async import AsyncTokenCredential
 
+from shared.calls.acs_client import connect_client
 from shared.calls.attempts import attempt, repeatability
-from shared.calls.commands import Answer, Dial, HangUp, Listen, Speak, Transfer
+from shared.calls.commands import Answer, Dial, HangUp, Listen, Speak, StartRecording, Transfer
 from shared.calls.events import CommandFailure, Party
 from shared.calls.failures import TelephonyError
 from shared.calls.identifiers import identifier_of, phone_number_of
 from shared.calls.sources import source_of
 from shared.clock import Clock, SystemClock
-from shared.errors import SettingsError
 from shared.speech.voices import Voice
 from shared.types import CallConnectionId, SessionId
 
-API_VERSION = "2026-03-12"
-"""Pinned: ACS switches preview versions off overnight, and callbacks follow this version."""
-
 _NO_CALL = CallConnectionId("00000000-0000-0000-0000-000000000000")
+_ALREADY_RECORDED = frozenset({8553, 8559})
+"""Subcodes of a second recording of one call."""
 _MAX_TONES = 16
 _INTER_TONE_S = 3
 
@@ -116,16 +114,7 @@ class Telephony:
         Raises:
             SettingsError: The endpoint is not a URL, or the access key is not base64.
         """
-        client = CallAutomationClient(
-            _normalised(endpoint),
-            _key_credential(credential) if isinstance(credential, str) else credential,
-            api_version=API_VERSION,
-            # The SDK would send play and recognize again after a 5xx, and offers no switch per
-            # call; what may be repeated is repeated here.
-            retry_total=0,
-            connection_timeout=min(2.0, options.op_timeout_s),
-            read_timeout=options.op_timeout_s,
-        )
+        client = connect_client(endpoint, credential, timeout_s=options.op_timeout_s)
         return cls(client, callback_url=callback_url, options=options, clock=clock)
 
     async def answer(self, session_id: SessionId, command: Answer) -> CallLeg:
@@ -217,6 +206,25 @@ class Telephony:
             is_repeatable=True,
         )
 
+    async def start_recording(self, call: CallConnectionId, command: StartRecording) -> None:
+        """Record the call as WAV, one track for everybody; a call that is recorded is a success."""
+        headers = repeatability(call, command, self._clock.now())
+        try:
+            await self._run(
+                "start_recording",
+                lambda: self._client.start_recording(
+                    call_connection_id=call,
+                    recording_content_type=RecordingContent.AUDIO,
+                    recording_channel_type=RecordingChannel.MIXED,
+                    recording_format_type=RecordingFormat.WAV,
+                    headers=headers,
+                ),
+                is_repeatable=True,
+            )
+        except TelephonyError as err:
+            if err.sub_code not in _ALREADY_RECORDED:
+                raise
+
     async def hang_up(self, call: CallConnectionId, command: HangUp) -> None:
         """End the call for everyone; a call that is over already is a success."""
         headers = repeatability(call, command, self._clock.now())
@@ -281,19 +289,3 @@ def _leg(operation: str, properties: CallConnectionProperties) -> CallLeg:
     if not properties.call_connection_id:
         raise TelephonyError(operation, CommandFailure.UNAVAILABLE)
     return CallLeg(CallConnectionId(properties.call_connection_id), properties.server_call_id or "")
-
-
-def _key_credential(access_key: str) -> AzureKeyCredential:
-    try:
-        b64decode(access_key, validate=True)
-    except binascii.Error as err:
-        raise SettingsError("the ACS access key is not base64") from err
-    return AzureKeyCredential(access_key)
-
-
-def _normalised(endpoint: str) -> str:
-    """*endpoint* as the SDK's signature needs it: lower-case host, no trailing slash."""
-    parts = urlsplit(endpoint)
-    if parts.scheme not in ("http", "https") or not parts.netloc:
-        raise SettingsError("the ACS endpoint is not a URL")
-    return f"{parts.scheme}://{parts.netloc.lower()}"

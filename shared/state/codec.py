@@ -102,6 +102,11 @@ def session_key(session_id: SessionId, part: str) -> str:
     return f"va:{{{check_session_id(session_id)}}}:{part}"
 
 
+def server_call_key(server_call_id: str) -> str:
+    """The key that leads from the server's name of a call to its session."""
+    return f"va:server-call:{server_call_id}"
+
+
 def call_key(call: CallConnectionId) -> str:
     """The key that leads from a call to its session."""
     return f"va:call:{call}"

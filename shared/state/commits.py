@@ -66,6 +66,8 @@ class Commit:
     """When the sweeper should look: when the first lease runs out."""
     link_call: CallConnectionId | None = None
     """The call that leads to this session from now on."""
+    link_server_call: str | None = None
+    """The server's name of the call, by which recordings name it, likewise."""
     token: str = field(default_factory=new_token, repr=False)
     """Names this commit, so that a repetition of it is recognised."""
 

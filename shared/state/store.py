@@ -13,6 +13,7 @@ from shared.state.codec import (
     check_session_id,
     dumps,
     loads,
+    server_call_key,
     session_key,
 )
 from shared.state.commits import Commit, Committed, Loaded, Outcome, Pending
@@ -110,8 +111,11 @@ class SessionStore:
 
     async def session_for_call(self, call: CallConnectionId) -> SessionId | None:
         """The session of a call; None if no commit linked the two."""
-        found = await self._redis.get_value_async(call_key(call))
-        return None if found is None else SessionId(found)
+        return await self._session_at(call_key(call))
+
+    async def session_for_server_call(self, server_call_id: str) -> SessionId | None:
+        """The session of a call that is recorded; None if no commit linked the two."""
+        return await self._session_at(server_call_key(server_call_id))
 
     async def due(self, now: float, limit: int) -> list[tuple[SessionId, float]]:
         """Sessions that may have unfinished commands, with their score, the most overdue first.
@@ -163,6 +167,10 @@ class SessionStore:
         entries = cast(list[tuple[str, list[str]]], reply)
         return [_read_journal(dict(zip(f[::2], f[1::2], strict=True))) for _, f in entries]
 
+    async def _session_at(self, key: str) -> SessionId | None:
+        found = await self._redis.get_value_async(key)
+        return None if found is None else SessionId(found)
+
     def _due_command(self, session_id: SessionId, due_in_s: float) -> Command:
         score = self._clock.now().timestamp() + due_in_s
         return ("ZADD", DUE_KEY, repr(score), check_session_id(session_id))
@@ -173,10 +181,12 @@ class SessionStore:
         if commit.due_in_s is not None:
             commands.append(self._due_command(commit.session_id, commit.due_in_s))
         link = commit.link_call or (commit.memo.linked_call if commit.memo is not None else None)
-        if link:
-            # Repeated by every commit, so that it lives as long as the session.
-            key = call_key(CallConnectionId(link))
-            commands.append(("SET", key, check_session_id(commit.session_id), "EX", self._ttl_s))
+        keys = [call_key(CallConnectionId(link))] if link else []
+        if commit.link_server_call:
+            keys.append(server_call_key(commit.link_server_call))
+        # Repeated by every commit, so that they live as long as the session.
+        name = check_session_id(commit.session_id)
+        commands += [("SET", key, name, "EX", self._ttl_s) for key in keys]
         return commands
 
     def _operations(self, commit: Commit, messages: list[tuple[AgentName, str]]) -> list[str | int]:

@@ -19,6 +19,9 @@ from simulator.acs.tape import Piece, Span, duration_s, joined
 
 RecordingState = Literal["active", "inactive"]
 FILES_PATH = "/v1/objects"
+STORAGE_URL = "https://storage.asm.skype.com"
+"""What announcements name; the SDK fetches from hosts like this only. The stand-in serves the paths
+itself: an app is told to go there instead."""
 
 
 def _new_id() -> str:
@@ -64,8 +67,6 @@ class Recorder:
         self.recordings: dict[str, Recording] = {}
         self.files: dict[str, RecordingFile] = {}
         """By document id."""
-        self.base_url = ""
-        """Where the files are served, without a slash at the end."""
         self._studio = studio
         self._publish = publish
 
@@ -133,7 +134,7 @@ class Recorder:
         duration_ms = round(duration_s(pcm) * 1000)
         metadata = _metadata(recording, document_id, duration_ms)
         self.files[document_id] = RecordingFile(wav_of(pcm), metadata)
-        location = f"{self.base_url}{FILES_PATH}/{document_id}"
+        location = f"{STORAGE_URL}{FILES_PATH}/{document_id}"
         chunk = {
             "documentId": document_id,
             "index": 0,

@@ -117,7 +117,7 @@ class AcsSimulator:
         await web.TCPSite(self._runner, host, port).start()
         self._courier.session = aiohttp.ClientSession()
         bound_host, bound_port = self._runner.addresses[0][:2]
-        self.endpoint = self._recorder.base_url = f"http://{bound_host}:{bound_port}"
+        self.endpoint = f"http://{bound_host}:{bound_port}"
         await self._tokens.jwks()
 
     async def aclose(self) -> None:

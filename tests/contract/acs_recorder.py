@@ -18,7 +18,7 @@ from shared.types import Json
 ACCESS_KEY = base64.b64encode(b"not a secret, only a key for tests").decode()
 CALL = "421f2e00-3a51-4d0c-9b8e-6d1c55b7a001"
 _OPERATIONS = {":answer": 200, ":play": 202, ":recognize": 202, ":terminate": 204}
-_OPERATIONS |= {":transferToParticipant": 202}
+_OPERATIONS |= {":transferToParticipant": 202, ":/calling/recordings": 202}
 
 
 @dataclass(frozen=True)
@@ -123,6 +123,8 @@ class AcsRecorder:
             }
         elif operation == ":transferToParticipant":
             answer = {"operationContext": "echo"}
+        elif operation == ":/calling/recordings":
+            answer = {"recordingId": "r", "recordingState": "active"}
         if repeatable_id:
             self._replays[repeatable_id] = (status, answer)
         return status, answer

@@ -17,7 +17,7 @@ from shared.agent.conversation import Conversation, TurnLimits
 from shared.agent.loader import DEFINITIONS, AgentDefinition, load_agents
 from shared.agent.toolbox import RegisteredTools
 from shared.calls import events as ev
-from shared.calls.commands import Answer, Dial, HangUp, Listen, Speak, Transfer
+from shared.calls.commands import Answer, Dial, HangUp, Listen, Speak, StartRecording, Transfer
 from shared.calls.executor import CommandExecutor
 from shared.calls.runner import CallRunner, Executor, RunnerTimes
 from shared.calls.state import CallState
@@ -96,6 +96,10 @@ class Phone:
         self.requests[command.id] += 1
         self._emit(ev.TransferAccepted, command.id)
         self._emit(ev.CallEnded, ev.Result(200, 7015))
+
+    async def start_recording(self, call: CallConnectionId, command: StartRecording) -> None:
+        """Runs."""
+        self.requests[command.id] += 1
 
     async def hang_up(self, call: CallConnectionId, command: HangUp) -> None:
         """Over."""

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from shared.calls.commands import Answer, Dial, HangUp, Listen, Speak, Transfer
+from shared.calls.commands import Answer, Dial, HangUp, Listen, Speak, StartRecording, Transfer
 from shared.calls.events import Party
 from shared.calls.telephony import Telephony, TelephonyOptions
 from shared.speech.voices import Voice
@@ -20,6 +20,7 @@ DIAL = Dial(CommandId("dial-1"), CALLER)
 SPEAK = Speak(CommandId("speak-1"), AGENT, "Hello & welcome.")
 LISTEN = Listen(CommandId("listen-1"), AGENT, "How can I help?", CALLER)
 TRANSFER = Transfer(CommandId("transfer-1"), Party("4:+15554560000"))
+START_RECORDING = StartRecording(CommandId("startrecording-1"))
 HANG_UP = HangUp(CommandId("hangup-1"))
 
 Operation = Callable[[Telephony], Coroutine[Any, Any, object]]
@@ -29,10 +30,11 @@ OPERATIONS: dict[str, Operation] = {
     "speak": lambda t: t.speak(ON_CALL, SPEAK, VOICE),
     "listen": lambda t: t.listen(ON_CALL, LISTEN, VOICE),
     "transfer": lambda t: t.transfer(ON_CALL, TRANSFER),
+    "start_recording": lambda t: t.start_recording(ON_CALL, START_RECORDING),
     "hang_up": lambda t: t.hang_up(ON_CALL, HANG_UP),
     "is_alive": lambda t: t.is_alive(ON_CALL),
 }
-REPEATABLE = ("answer", "dial", "transfer", "hang_up")
+REPEATABLE = ("answer", "dial", "transfer", "start_recording", "hang_up")
 UNREPEATABLE = ("speak", "listen")
 OPTIONS = TelephonyOptions(
     cognitive_services_endpoint="https://ai.example/", caller_id_number="+15559990000"

@@ -13,6 +13,7 @@ from azure.core.rest import HttpRequest
 
 from simulator.acs import Say
 from simulator.acs.audio import pcm_of
+from simulator.acs.recordings import STORAGE_URL
 from simulator.event_grid import EventGrid, HandshakeError
 from tests.contract.acs_simulator_stage import (
     ACCESS_KEY,
@@ -60,8 +61,11 @@ async def fetch(
     client: CallAutomationClient, url: str, method: str = "GET", **headers: str
 ) -> tuple[int, bytes]:
     """Send through the client's own pipeline, which signs; its downloader refuses this machine."""
-    pipeline = client._call_recording_client._client._pipeline
-    answer = await pipeline.run(HttpRequest(method, url, headers=headers), stream=True)
+    recordings = client._call_recording_client
+    assert url.startswith(STORAGE_URL)
+    here = url.replace(STORAGE_URL, recordings._config.endpoint)
+    request = HttpRequest(method, here, headers=headers)
+    answer = await recordings._client._pipeline.run(request, stream=True)
     return answer.http_response.status_code, await answer.http_response.read()
 
 

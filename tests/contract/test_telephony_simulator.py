@@ -13,12 +13,12 @@ from shared.auth.tokens import AcsTokenVerifier, JwksCache
 from shared.auth.websocket import ACS_ISSUER
 from shared.calls import events as ev
 from shared.calls.callbacks import parse_callbacks, parse_incoming_call
-from shared.calls.commands import Answer, Dial, HangUp, Listen, Speak, Transfer
+from shared.calls.commands import Answer, Dial, HangUp, Listen, Speak, StartRecording, Transfer
 from shared.calls.failures import TelephonyError
 from shared.calls.telephony import CallLeg, Telephony, TelephonyOptions
 from shared.clock import SystemClock
 from shared.speech.voices import Voice
-from shared.types import AgentName, CommandId, SessionId
+from shared.types import AgentName, CallConnectionId, CommandId, SessionId
 from simulator.acs import Chaos, Heard, Mumble, Pace, Person, Press, RestFault, Say, Stay, Step
 from simulator.acs import HangUp as CallerHangsUp
 from tests.contract.acs_simulator_stage import (
@@ -241,6 +241,28 @@ async def test_dial_is_accepted_before_anybody_answers(
     leg = await port.dial(SESSION, dial)
     assert leg == await port.dial(SESSION, dial)
     assert await next_event(stage, kind)
+
+
+async def test_recording_runs_once_however_often_it_is_asked_for(
+    stage: Stage, port: Telephony
+) -> None:
+    """A second request, also by another command, finds the call recorded and is content."""
+    leg = await pick_up(stage, port, [])
+    await port.start_recording(
+        leg.call_connection_id, StartRecording(CommandId("startrecording-1"))
+    )
+    await port.start_recording(
+        leg.call_connection_id, StartRecording(CommandId("startrecording-2"))
+    )
+    assert [one.state for one in stage.sim.recordings] == ["active"]
+
+
+async def test_recording_of_a_call_that_is_over_fails(stage: Stage, port: Telephony) -> None:
+    """The flow hears that the call is gone."""
+    command = StartRecording(CommandId("startrecording-1"))
+    with pytest.raises(TelephonyError) as caught:
+        await port.start_recording(CallConnectionId("no-such-call"), command)
+    assert caught.value.failure is ev.CommandFailure.CALL_GONE
 
 
 async def test_warm_finds_the_simulator(stage: Stage, port: Telephony) -> None:

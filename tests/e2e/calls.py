@@ -56,6 +56,12 @@ def tool_results(session: dict[str, Any]) -> list[str]:
     return [one["content"] for one in session["history"] if one["role"] == "tool"]
 
 
+def recordings_of(session: dict[str, Any]) -> list[str]:
+    """The texts of the call's recordings, as far as the app has them."""
+    context: dict[str, Any] = session["context"]
+    return [one["text"] for key, one in context.items() if key.startswith("recording:")]
+
+
 def reason_of(call: PhoneCall) -> str:
     """Why the call is over."""
     last = call.transcript[-1]

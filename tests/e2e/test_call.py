@@ -18,6 +18,7 @@ from tests.e2e.calls import (
     look,
     play,
     reason_of,
+    recordings_of,
     ring,
     spoken,
     tool_results,
@@ -57,6 +58,22 @@ async def test_call_survives_duplicated_reordered_and_delayed_deliveries_on_thre
     refunds = [one for one in tool_results(session) if '"refunded":true' in one]
     assert len(refunds) == 1
     assert len(tool_results(session)) == len(tool_results(clean))
+
+
+async def test_call_is_recorded_and_its_sound_becomes_text_in_the_session() -> None:
+    """From the flow's decision over the file's announcement to what the session knows of it."""
+    plan = replace(REFUND, settings={"RECORD_CALLS": "true"})
+    async with Stack(plan) as stack, AppClient(stack) as app:
+        stack.speech.hear("please refund my fee")
+        call = await play(stack)
+        session = await look(stack, app, call)
+        async with asyncio.timeout(LIMIT_S):
+            while not (texts := recordings_of(session)):
+                session = await look(stack, app, call)
+        states = [one.state for one in stack.acs.recordings]
+    assert texts == ["please refund my fee"]
+    assert states == ["inactive"]
+    assert session["outcome"] == "caller_left"
 
 
 @pytest.mark.parametrize("killed_at", ["while the model thinks", "after the first sentence"])

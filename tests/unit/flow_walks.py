@@ -13,7 +13,7 @@ PERSON = ev.Party("4:+15554560000")
 FRESH = CallState(session_id=SessionId("s"), agent=AgentName("concierge"))
 
 _TEXTS = ("", " ", "my balance, please", "1234")
-_COMMANDS = ("answer", "dial", "speak", "listen", "runturn", "transfer", "hangup")
+_COMMANDS = ("answer", "dial", "speak", "listen", "runturn", "transfer", "hangup", "startrecording")
 _CALL = CallConnectionId("cc")
 
 

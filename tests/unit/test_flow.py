@@ -1,6 +1,7 @@
 """The rules of a call, one by one and over arbitrary sequences of events."""
 
 import itertools
+from dataclasses import replace
 from random import Random
 from typing import Any
 
@@ -16,7 +17,17 @@ from shared.calls.codec import (
     decode_state,
     encode,
 )
-from shared.calls.commands import Answer, Command, Dial, HangUp, Listen, RunTurn, Speak, Transfer
+from shared.calls.commands import (
+    Answer,
+    Command,
+    Dial,
+    HangUp,
+    Listen,
+    RunTurn,
+    Speak,
+    StartRecording,
+    Transfer,
+)
 from shared.calls.flow import MAX_FAILURES, Step, advance
 from shared.calls.state import CallState, Channel, Phase
 from shared.types import AgentName, CallConnectionId, CommandId, EventId
@@ -70,6 +81,24 @@ def test_flow_answers_an_offered_call_once() -> None:
     before = walk.state
     walk.on(ev.CallOffered, CALLER, PERSON, "ctx-2", "corr")
     assert walk.step == Step(before)
+
+
+def test_flow_records_from_the_greeting_on_only_where_it_is_wanted() -> None:
+    """The greeting comes first, so that nobody waits for the recording to start."""
+    assert [type(one) for one in Walk().answered().step.commands] == [RunTurn]
+    walk = Walk(replace(FRESH, is_recorded=True)).answered()
+    assert [type(one) for one in walk.step.commands] == [RunTurn, StartRecording]
+    walk.on(ev.CallConnected, CallConnectionId("cc"), "server")
+    assert walk.step.commands == ()
+
+
+def test_flow_goes_on_when_a_recording_cannot_be_started() -> None:
+    """A call without its recording is better than no call; the failure is no trouble of a turn."""
+    walk = Walk(replace(FRESH, is_recorded=True)).answered()
+    recording = walk.command(StartRecording)
+    walk.on(ev.CommandFailed, recording.id, ev.CommandFailure.REJECTED)
+    assert (walk.state.phase, walk.state.failures) == (Phase.THINKING, 0)
+    assert recording.id not in walk.state.open
 
 
 def test_flow_dials_and_greets_when_the_other_side_answers() -> None:

@@ -55,7 +55,14 @@ def is_http(name: str) -> bool:
 def test_app_has_the_functions_it_is_described_with() -> None:
     """One bad decorator makes a function vanish without a word."""
     assert set(FUNCTIONS) == {
-        *("on_incoming_call", "post_callbacks", "post_call", "get_call", "delete_call"),
+        *(
+            "on_incoming_call",
+            "on_recording_ready",
+            "post_callbacks",
+            "post_call",
+            "get_call",
+            "delete_call",
+        ),
         *("post_session", "post_turn", "get_session", "get_history"),
         *("list_tools", "get_tool", "post_tool", "get_live", "get_ready", "get_pools"),
         *("post_synthesis", "post_transcription", "get_prompt"),

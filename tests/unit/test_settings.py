@@ -95,6 +95,7 @@ def test_settings_defaults_are_those_of_azure() -> None:
         "azure_client_id": None,
         "log_level": "INFO",
         "acs_access_key": None,
+        "record_calls": False,
         "acs_issuer": "https://acscallautomation.communication.azure.com",
         "acs_jwks_url": "https://acscallautomation.communication.azure.com/calling/keys",
         "openai_api_key": None,
@@ -267,3 +268,26 @@ def test_settings_cannot_change_under_a_running_call() -> None:
         settings.lease_s = math.pi  # type: ignore[misc]
     assert replace(settings, lease_s=30.0).lease_s == 30.0
     assert len(fields(settings)) == len(Settings.__slots__)
+
+
+@pytest.mark.parametrize(("text", "wanted"), [("true", True), ("1", True), ("False", False)])
+def test_settings_read_a_yes_or_no(text: str, wanted: bool) -> None:
+    """In the spellings that people and templates use."""
+    assert (
+        Settings.from_env(
+            {**LEAST, "RECORD_CALLS": text, "SPEECH_HOST": "ws://127.0.0.1:1"}
+        ).record_calls
+        is wanted
+    )
+
+
+def test_settings_refuse_what_is_neither_yes_nor_no() -> None:
+    """A typing error must not decide whether people are recorded."""
+    with pytest.raises(SettingsError, match="RECORD_CALLS is malformed"):
+        Settings.from_env({**LEAST, "RECORD_CALLS": "perhaps"})
+
+
+def test_settings_record_nobody_for_nothing() -> None:
+    """Without a speech service, recordings could never be turned into text."""
+    with pytest.raises(SettingsError, match="RECORD_CALLS is true"):
+        Settings.from_env({**LEAST, "RECORD_CALLS": "true"})
