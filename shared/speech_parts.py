@@ -151,8 +151,8 @@ async def build_recordings(parts: Parts, desk: SpeechDesk) -> CallRecordings:
     )
 
     async def transcribe(sound: Sound) -> Transcript:
-        # The service listens no faster than twice as fast as people speak.
-        deadline_s = _TRANSCRIPTION_S + sound.duration_ms / 1000
+        # The service listens twice as fast as people speak; an invocation ends after five minutes.
+        deadline_s = _TRANSCRIPTION_S + 0.6 * sound.duration_ms / 1000
         return await desk.transcribe(sound, deadline_s=deadline_s)
 
     return CallRecordings(RecordingFiles(client), await parts.store.get(), transcribe)

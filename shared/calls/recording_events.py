@@ -17,6 +17,8 @@ class RecordingReady:
     server_call_id: str
     locations: tuple[str, ...]
     """Where the parts are, in order."""
+    duration_ms: int | None = None
+    """Of all parts, as ACS says."""
 
 
 def parse_recording_ready(subject: str, data: Json) -> RecordingReady:
@@ -34,7 +36,9 @@ def parse_recording_ready(subject: str, data: Json) -> RecordingReady:
         case _:
             raise InvalidRequestError("data.recordingStorageInfo.recordingChunks is missing")
     locations = tuple(_location_of(chunk) for chunk in ordered)
-    return RecordingReady(names["recording"], names["call"], locations)
+    duration = data.get("recordingDurationMs")
+    duration_ms = duration if isinstance(duration, int) else None
+    return RecordingReady(names["recording"], names["call"], locations, duration_ms)
 
 
 def _index_of(chunk: object) -> int:

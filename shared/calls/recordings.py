@@ -2,9 +2,11 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import cast
 
 from azure.communication.callautomation.aio import CallAutomationClient
 from azure.core.exceptions import AzureError, ResourceNotFoundError
+from azure.core.rest import AsyncHttpResponse
 
 from shared.calls.recording_events import RecordingReady
 from shared.errors import InvalidRequestError, NotFoundError, SessionNotFoundError, UpstreamError
@@ -20,7 +22,8 @@ FETCH_S = 30.0
 MAX_SOUND_S = 360
 """Of one recording. The service listens twice as fast as people speak, and an invocation ends after
 five minutes; what comes later is in the file, which ACS keeps for a day."""
-_MAX_BYTES = 64 * 1024 * 1024
+_MAX_BYTES = MAX_SOUND_S * SoundFormat.PCM_24KHZ.bytes_per_s
+"""Of one part; more than that is never listened to."""
 
 
 class RecordingFiles:
@@ -31,29 +34,25 @@ class RecordingFiles:
         self._client = client
 
     async def fetch(self, location: str) -> bytes:
-        """The file at *location*.
+        """The file at *location*, or as much of its beginning as is of use.
 
         Raises:
-            InvalidRequestError: The location is not one of ACS, or the file is too large.
+            InvalidRequestError: The location is not one of ACS.
             NotFoundError: The file is gone; ACS keeps it for a day.
             UpstreamError: ACS failed; the same call may be made again.
         """
-        parts, size = [], 0
         try:
             async with asyncio.timeout(FETCH_S):
-                stream = await self._client.download_recording(location)
-                async for part in stream.iter_bytes():  # type: ignore[attr-defined] # a response
-                    size += len(part)
-                    if size > _MAX_BYTES:
-                        raise InvalidRequestError("the recording is too large")
-                    parts.append(part)
+                # Typed as an iterable of bytes, but it is the response itself.
+                stream = cast(AsyncHttpResponse, await self._client.download_recording(location))
+                async with stream:
+                    return await _beginning_of(stream)
         except ValueError as err:
             raise InvalidRequestError("contentLocation: not a storage host of ACS") from err
         except ResourceNotFoundError as err:
             raise NotFoundError("the recording is gone") from err
         except (AzureError, TimeoutError) as err:
             raise UpstreamError("the recording cannot be fetched") from err
-        return b"".join(parts)
 
     async def aclose(self) -> None:
         """Close the connections."""
@@ -98,7 +97,7 @@ class CallRecordings:
         sounds = [Sound.from_wav(await self._files.fetch(one)) for one in ready.locations]
         heard = _beginning(sounds)
         transcript = await self._transcribe(heard)
-        memo.set_context(key, _as_json(transcript, duration_ms=sum(s.duration_ms for s in sounds)))
+        memo.set_context(key, _as_json(transcript, ready.duration_ms))
         await memo.persist()
         facts = {"session_id": session_id, "phrases": len(transcript.phrases)}
         logger.info("recording kept", extra=facts)
@@ -119,7 +118,16 @@ def _beginning(sounds: list[Sound]) -> Sound:
     return Sound(data[: MAX_SOUND_S * kind.bytes_per_s], kind)
 
 
-def _as_json(transcript: Transcript, *, duration_ms: float) -> Json:
+async def _beginning_of(stream: AsyncHttpResponse) -> bytes:
+    data = bytearray()
+    async for part in stream.iter_bytes():
+        data += part
+        if len(data) >= _MAX_BYTES:
+            break
+    return bytes(data[:_MAX_BYTES])
+
+
+def _as_json(transcript: Transcript, duration_ms: int | None) -> Json:
     return {
         "text": transcript.text,
         "phrases": [
@@ -131,7 +139,7 @@ def _as_json(transcript: Transcript, *, duration_ms: float) -> Json:
             }
             for phrase in transcript.phrases
         ],
-        "duration_ms": round(duration_ms),
+        "duration_ms": duration_ms,
         "transcribed_ms": round(transcript.duration_ms),
         "speech": transcript.allocation.as_json(),
     }

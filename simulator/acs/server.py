@@ -17,7 +17,7 @@ from simulator.acs.people import Person
 from simulator.acs.phone import PhoneCall
 from simulator.acs.player import Studio
 from simulator.acs.recording_files import RecordingFiles
-from simulator.acs.recordings import Recorder, Recording
+from simulator.acs.recordings import Recorder, Recording, RecordingFile
 from simulator.acs.rest import RecordedRequest, RestFace
 from simulator.acs.results import Result
 from simulator.acs.script import Responder, Step
@@ -83,6 +83,11 @@ class AcsSimulator:
     def phones(self) -> dict[str, Person]:
         """Who can be called, by phone number (or raw id of a user); change it at any time."""
         return self._board.people
+
+    @property
+    def recording_files(self) -> dict[str, RecordingFile]:
+        """What can be fetched of recordings, by document id."""
+        return self._recorder.files
 
     @property
     def recordings(self) -> list[Recording]:

@@ -7,16 +7,24 @@ import azure.functions as func
 import pytest
 
 from functions.events_calls import on_recording_ready
+from shared.calls.acs_client import connect_client
 from shared.calls.commands import StartRecording
-from shared.calls.recordings import recording_key
+from shared.calls.recording_events import parse_recording_ready
+from shared.calls.recordings import MAX_SOUND_S, CallRecordings, RecordingFiles, recording_key
 from shared.errors import UpstreamError
+from shared.pools.allocation import AllocationTier
+from shared.speech.desk import Transcript
+from shared.speech.rendition import Allocation
+from shared.speech.sound import Sound
 from shared.state.commits import Commit
 from shared.state.session_ids import new_session_id
 from shared.types import CallConnectionId, CommandId, Json, SessionId
 from simulator.acs import Say
+from simulator.acs.audio import wav_of
+from simulator.acs.recordings import FILES_PATH, STORAGE_URL, RecordingFile
 from simulator.speech import SpeechStandIn
 from simulator.speech.faults import Fault
-from tests.contract.acs_simulator_stage import ACCESS_KEY, Stage, build_stage, listen
+from tests.contract.acs_simulator_stage import ACCESS_KEY, WAIT_S, Stage, build_stage, listen
 from tests.contract.speech_app_stage import SpeechApp, running_app
 from tests.contract.speech_stage import running_stand_in
 from tests.contract.test_acs_simulator_recordings import file_event
@@ -169,3 +177,33 @@ async def test_recording_is_delivered_again_while_speech_is_down(
     found = await kept(app, session_id, event)
     assert found is not None
     assert found["text"] == SAID
+
+
+async def test_recording_that_is_too_long_is_heard_from_its_beginning(
+    app: SpeechApp, stage: Stage
+) -> None:
+    """There is no time for more within an invocation; what is kept says how far it goes."""
+    session_id, event = await recorded_call(stage, app)
+    location = event["data"]["recordingStorageInfo"]["recordingChunks"][0]["contentLocation"]
+    document = location.removeprefix(f"{STORAGE_URL}{FILES_PATH}/").partition("/")[0]
+    hour = RecordingFile(wav_of(bytes(3600 * 32_000)), {})
+    stage.sim.recording_files[document] = hour
+    given: list[Sound] = []
+
+    async def listen_to(sound: Sound) -> Transcript:
+        given.append(sound)
+        return Transcript((), sound.duration_ms, Allocation(AllocationTier.WARM, 0.0))
+
+    files = RecordingFiles(
+        connect_client(
+            stage.sim.endpoint, ACCESS_KEY, timeout_s=WAIT_S, storage_gateway=stage.sim.endpoint
+        )
+    )
+    recordings = CallRecordings(files, await app.parts.store.get(), listen_to)
+    changed = {**event["data"], "recordingDurationMs": 3_600_000}
+    await recordings.keep(parse_recording_ready(event["subject"], changed))
+    await recordings.aclose()
+    assert [sound.duration_ms for sound in given] == [MAX_SOUND_S * 1000]
+    found = await kept(app, session_id, event)
+    assert found is not None
+    assert (found["duration_ms"], found["transcribed_ms"]) == (3_600_000, MAX_SOUND_S * 1000)
