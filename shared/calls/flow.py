@@ -223,8 +223,7 @@ def _on_command_failed(draft: Draft, event: ev.CommandFailed) -> None:
 def _on_call_found_silent(draft: Draft, event: ev.CallFoundSilent) -> None:
     state = draft.state
     if state.phase is Phase.RINGING and state.call_connection_id:
-        draft.close_all()
-        draft.respond(Cue(CueKind.GREETING))
+        leg.greet(draft)
     elif state.phase is Phase.LISTENING and state.channel is Channel.CALL:
         draft.close(state.prompt)
         _was_silent(draft)

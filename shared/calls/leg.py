@@ -48,14 +48,19 @@ def on_call_connected(draft: Draft, event: ev.CallConnected) -> None:
         return
     _name_call(draft, event)
     if phase is Phase.RINGING:
-        # Proves that the Answer or Dial was carried out, even if its own answer got lost.
-        draft.close_all()
-        draft.respond(Cue(CueKind.GREETING))
-        if draft.state.is_recorded:
-            draft.issue(StartRecording)  # after the greeting is on its way: nobody waits for it
+        greet(draft)
     elif not any(kind_of(command_id) == "hangup" for command_id in draft.state.open):
         draft.close_all()
         draft.hang_up()
+
+
+def greet(draft: Draft) -> None:
+    """Begin the conversation, whoever said that the call is connected."""
+    # Proves that the Answer or Dial was carried out, even if its own answer got lost.
+    draft.close_all()
+    draft.respond(Cue(CueKind.GREETING))
+    if draft.state.is_recorded:
+        draft.issue(StartRecording)  # after the greeting is on its way: nobody waits for it
 
 
 def _name_call(draft: Draft, event: ev.CallAccepted | ev.CallConnected) -> None:

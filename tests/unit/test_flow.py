@@ -92,6 +92,14 @@ def test_flow_records_from_the_greeting_on_only_where_it_is_wanted() -> None:
     assert walk.step.commands == ()
 
 
+def test_flow_records_also_when_nobody_told_that_the_call_is_connected() -> None:
+    """The callback is lost and ACS says that the call lives: it begins like any other."""
+    walk = Walk(replace(FRESH, is_recorded=True)).on(ev.CallOffered, CALLER, PERSON, "ctx", "corr")
+    (answer,) = walk.state.open
+    walk.on(ev.CallAccepted, answer, CallConnectionId("cc"), "server").on(ev.CallFoundSilent)
+    assert [type(one) for one in walk.step.commands] == [RunTurn, StartRecording]
+
+
 def test_flow_goes_on_when_a_recording_cannot_be_started() -> None:
     """A call without its recording is better than no call; the failure is no trouble of a turn."""
     walk = Walk(replace(FRESH, is_recorded=True)).answered()
