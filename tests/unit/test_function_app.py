@@ -26,7 +26,8 @@ HEAVY_SDKS = (
     *("azure.monitor", "azure.communication.callautomation", "redis", "jinja2", "jsonschema"),
     *("jwt", "aiohttp"),
 )
-MAX_IMPORT_MS = 250
+MAX_IMPORTED_MODULES = 160
+"""Beyond those of `azure.functions`; 138 when this was written."""
 AUTH_LEVEL_OF = {
     Access.PUBLIC: func.AuthLevel.ANONYMOUS,
     Access.ACS: func.AuthLevel.ANONYMOUS,  # proved by token and signature, not by a key
@@ -155,17 +156,16 @@ def test_routes_are_distinct_and_lower_case() -> None:
 # --- what importing it costs ------------------------------------------------------------------
 
 MEASURE = """
-import json, sys, time
+import json, sys
 import azure.functions
-before = time.process_time()
+before = set(sys.modules)
 import function_app
-spent_ms = (time.process_time() - before) * 1000
-print(json.dumps({"spent_ms": spent_ms, "modules": sorted(sys.modules)}))
+print(json.dumps({"added": sorted(set(sys.modules) - before), "modules": sorted(sys.modules)}))
 """
 
 
 def import_in_a_fresh_process() -> Json:
-    """Import the app as a cold worker does: CPU time in ms, and the modules that were loaded."""
+    """Import the app as a cold worker does: the modules it added, and all that are loaded."""
     done = subprocess.run(
         [sys.executable, "-c", MEASURE],
         cwd=ROOT,
@@ -187,10 +187,10 @@ def test_import_pulls_in_no_sdk() -> None:
     assert loaded == []
 
 
-def test_import_is_cheap() -> None:
-    """A cold caller waits for it; the least of five runs, as others load the machine too."""
-    spent_ms = min(import_in_a_fresh_process()["spent_ms"] for _ in range(5))
-    assert spent_ms <= MAX_IMPORT_MS, (
-        f"importing function_app costs {spent_ms:.0f} ms of CPU beyond azure.functions, "
-        f"more than the {MAX_IMPORT_MS} ms it may: python -X importtime -c 'import function_app'"
-    )
+def test_import_stays_small() -> None:
+    """A cold caller waits for it; modules are counted, since time differs with the machine.
+
+    What it costs in milliseconds is a figure of ``make bench``.
+    """
+    loaded = len(import_in_a_fresh_process()["added"])
+    assert loaded <= MAX_IMPORTED_MODULES, "see: python -X importtime -c 'import function_app'"
