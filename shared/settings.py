@@ -54,7 +54,9 @@ def _renderer(text: str) -> str:
 
 
 def _flag(text: str) -> bool:
-    return {"true": True, "1": True, "false": False, "0": False}[text.lower()]
+    if text.lower() not in ("true", "1", "false", "0"):
+        raise ValueError
+    return text.lower() in ("true", "1")
 
 
 def _level(text: str) -> str:
@@ -216,6 +218,8 @@ class Settings:
             yield "VOICE_RENDERER is speech, but SPEECH_ENDPOINT or SPEECH_HOST is missing"
         if self.record_calls and not self.has_speech:
             yield "RECORD_CALLS is true, but SPEECH_ENDPOINT or SPEECH_HOST is missing"
+        if self.is_hosted and self.acs_storage_gateway:
+            yield "ACS_STORAGE_GATEWAY would be given our token; it is for a stand-in only"
         if self.tts_pool_size and self.tts_pool_max and self.tts_pool_size > self.tts_pool_max:
             yield "TTS_POOL_MAX must not be less than TTS_POOL_SIZE"
         if self.stt_pool_size and self.stt_pool_max and self.stt_pool_size > self.stt_pool_max:
@@ -244,7 +248,7 @@ class _Reader:
             return default
         try:
             return convert(text)
-        except (ValueError, KeyError):
+        except ValueError:
             self.problem(f"{name} is malformed")
             return None
 

@@ -291,3 +291,11 @@ def test_settings_record_nobody_for_nothing() -> None:
     """Without a speech service, recordings could never be turned into text."""
     with pytest.raises(SettingsError, match="RECORD_CALLS is true"):
         Settings.from_env({**LEAST, "RECORD_CALLS": "true"})
+
+
+def test_settings_send_the_token_of_azure_to_no_stand_in() -> None:
+    """A local setting that was taken along must not give our identity away."""
+    env = {**LEAST, "ACS_STORAGE_GATEWAY": "http://127.0.0.1:1"}
+    assert Settings.from_env(env).acs_storage_gateway == "http://127.0.0.1:1"
+    with pytest.raises(SettingsError, match="ACS_STORAGE_GATEWAY"):
+        Settings.from_env({**env, "IDENTITY_ENDPOINT": "http://127.0.0.1:2"})
