@@ -7,19 +7,21 @@ from typing import Protocol
 from azure.core.credentials_async import AsyncTokenCredential
 
 from shared.agent.conversation import Conversation, TurnLimits
-from shared.agent.loader import AgentDefinition, entry_agent
+from shared.agent.loader import DEFINITIONS, AgentDefinition, entry_agent, load_agents
 from shared.agent.model import ChatModel
 from shared.agent.toolbox import RegisteredTools
 from shared.auth.credentials import COGNITIVE_SCOPE, TokenCache
 from shared.auth.signatures import CallbackSigner
 from shared.calls.chat import Chat
-from shared.calls.executor import CommandExecutor, Renderer
+from shared.calls.executor import CommandExecutor
 from shared.calls.runner import CallRunner, RunnerTimes
 from shared.calls.state import CallState
+from shared.calls.sweeper import Sweeper
 from shared.calls.telephony import Telephony, TelephonyOptions
 from shared.clock import Clock
 from shared.pools.lazy import Lazy
 from shared.settings import Settings
+from shared.speech.prompts import Prompts
 from shared.state.ledger import RedisLedger
 from shared.state.store import SessionStore
 from shared.tools.context import ToolServices
@@ -36,7 +38,9 @@ class Parts(Protocol):
     credential: Lazy[AsyncTokenCredential]
     ledger: Lazy[RedisLedger]
     model: Lazy[ChatModel]
+    prompts: Lazy[Prompts]
     registry: Lazy[ToolRegistry]
+    runner: Lazy[CallRunner]
     signer: Lazy[CallbackSigner]
     store: Lazy[SessionStore]
     telephony: Lazy[Telephony]
@@ -46,6 +50,12 @@ class Parts(Protocol):
     def settings(self) -> Settings:
         """The settings of the process."""
         ...
+
+
+async def build_agents(parts: Parts) -> Mapping[AgentName, AgentDefinition]:
+    """The shipped agents."""
+    registry = await parts.registry.get()
+    return load_agents(DEFINITIONS, registry.list_tools())
 
 
 async def build_telephony(parts: Parts) -> Telephony:
@@ -98,15 +108,15 @@ async def build_conversation(parts: Parts) -> Conversation:
     )
 
 
-async def build_runner(parts: Parts, renderer: Renderer | None) -> CallRunner:
-    """Runs calls; without a *renderer*, ACS says everything."""
+async def build_runner(parts: Parts) -> CallRunner:
+    """Runs calls; without a speech service, ACS says everything."""
     settings, agents = parts.settings, await parts.agents.get()
     first = entry_agent(agents).name
     executor = CommandExecutor(
         telephony=await parts.telephony.get(),
         turns=await parts.conversation.get(),
         voice_of=lambda name: agents[name].voice,
-        renderer=renderer,
+        renderer=await parts.prompts.get() if settings.has_speech else None,
     )
     return CallRunner(
         await parts.store.get(),
@@ -123,9 +133,17 @@ async def build_runner(parts: Parts, renderer: Renderer | None) -> CallRunner:
     )
 
 
-def build_chat(
-    parts: Parts, runner: CallRunner, agents: Mapping[AgentName, AgentDefinition]
-) -> Chat:
+async def build_chat(parts: Parts) -> Chat:
     """Runs text sessions."""
-    turn_s = parts.settings.turn_timeout_s
-    return Chat(runner, agents=agents, clock=parts.clock, turn_timeout_s=turn_s)
+    return Chat(
+        await parts.runner.get(),
+        agents=await parts.agents.get(),
+        clock=parts.clock,
+        turn_timeout_s=parts.settings.turn_timeout_s,
+    )
+
+
+async def build_sweeper(parts: Parts) -> Sweeper:
+    """Takes up what instances that died have left."""
+    runner, telephony = await parts.runner.get(), await parts.telephony.get()
+    return Sweeper(await parts.store.get(), runner, telephony, clock=parts.clock)

@@ -1,82 +1,18 @@
 """What the app is told by its environment: one frozen value, a pure function of a mapping."""
 
-import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
-from shared.errors import AppError, SettingsError
+from shared.environment import Reader, flag, keys, one_of, pairs, positive, socket_url, url, whole
+from shared.errors import AppError
 
-_MISSING: Any = object()
-_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
-_RENDERERS = ("acs", "speech")
-_MIN_KEY_CHARS = 16
+_LEVEL = one_of("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 
 class NotConfiguredError(AppError):
     """The settings name no service that could do what is asked for."""
 
     code = "not_configured"
-
-
-def _pairs(text: str) -> dict[str, str]:
-    """Read ``general=+15550001,fraud=+15550002``."""
-    pairs = [item.partition("=") for item in text.split(",") if item.strip()]
-    if not all(key.strip() and value.strip() for key, _, value in pairs):
-        raise ValueError
-    return {key.strip().lower(): value.strip() for key, _, value in pairs}
-
-
-def _keys(text: str) -> tuple[str, ...]:
-    """Read one key or several, separated by commas."""
-    keys = tuple(item.strip() for item in text.split(",") if item.strip())
-    if not keys or any(len(key) < _MIN_KEY_CHARS for key in keys):
-        raise ValueError
-    return keys
-
-
-def _url(text: str) -> str:
-    if not text.lower().startswith(("https://", "http://")):
-        raise ValueError
-    return text
-
-
-def _socket_url(text: str) -> str:
-    if not text.lower().startswith(("wss://", "ws://")):
-        raise ValueError
-    return text
-
-
-def _renderer(text: str) -> str:
-    if text.lower() not in _RENDERERS:
-        raise ValueError
-    return text.lower()
-
-
-def _flag(text: str) -> bool:
-    if text.lower() not in ("true", "1", "false", "0"):
-        raise ValueError
-    return text.lower() in ("true", "1")
-
-
-def _level(text: str) -> str:
-    if text.upper() not in _LEVELS:
-        raise ValueError
-    return text.upper()
-
-
-def _positive(text: str) -> float:
-    value = float(text)
-    if not 0 < value < math.inf:
-        raise ValueError
-    return value
-
-
-def _whole(text: str) -> int:
-    value = int(text)
-    if value <= 0:
-        raise ValueError
-    return value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,47 +90,47 @@ class Settings:
         Raises:
             SettingsError: Lists every missing or malformed variable at once, never a value.
         """
-        read = _Reader(env)
+        read = Reader(env)
         acs = "https://acscallautomation.communication.azure.com"
         settings = cls(
-            public_base_url=read("PUBLIC_BASE_URL", _url),
-            callback_signing_keys=read("CALLBACK_SIGNING_KEY", _keys),
+            public_base_url=read("PUBLIC_BASE_URL", url),
+            callback_signing_keys=read("CALLBACK_SIGNING_KEY", keys),
             is_hosted=bool(read("IDENTITY_ENDPOINT", default="")),
             azure_client_id=read("AZURE_CLIENT_ID", default=None),
-            log_level=read("LOG_LEVEL", _level, default="INFO"),
-            acs_endpoint=read("ACS_ENDPOINT", _url),
+            log_level=read("LOG_LEVEL", _LEVEL, default="INFO"),
+            acs_endpoint=read("ACS_ENDPOINT", url),
             acs_access_key=read("ACS_ACCESS_KEY", default=None),
             acs_audience=read("ACS_AUDIENCE"),
             acs_issuer=read("ACS_ISSUER", default=acs),
-            acs_jwks_url=read("ACS_JWKS_URL", _url, default=f"{acs}/calling/keys"),
+            acs_jwks_url=read("ACS_JWKS_URL", url, default=f"{acs}/calling/keys"),
             acs_source_number=read("ACS_SOURCE_NUMBER", default=None),
-            record_calls=read("RECORD_CALLS", _flag, default=False),
-            acs_storage_gateway=read("ACS_STORAGE_GATEWAY", _url, default=None),
-            cognitive_services_endpoint=read("COGNITIVE_SERVICES_ENDPOINT", _url),
-            openai_endpoint=read("AZURE_OPENAI_ENDPOINT", _url),
+            record_calls=read("RECORD_CALLS", flag, default=False),
+            acs_storage_gateway=read("ACS_STORAGE_GATEWAY", url, default=None),
+            cognitive_services_endpoint=read("COGNITIVE_SERVICES_ENDPOINT", url),
+            openai_endpoint=read("AZURE_OPENAI_ENDPOINT", url),
             openai_api_key=read("AZURE_OPENAI_API_KEY", default=None),
             openai_chat_deployment=read("AZURE_OPENAI_CHAT_DEPLOYMENT"),
-            speech_endpoint=read("SPEECH_ENDPOINT", _url, default=None),
-            speech_host=read("SPEECH_HOST", _socket_url, default=None),
+            speech_endpoint=read("SPEECH_ENDPOINT", url, default=None),
+            speech_host=read("SPEECH_HOST", socket_url, default=None),
             speech_key=read("SPEECH_KEY", default=None),
-            speech_threads=read("SPEECH_THREADS", _whole, default=16),
-            tts_pool_size=read("TTS_POOL_SIZE", _whole, default=3),
-            tts_pool_max=read("TTS_POOL_MAX", _whole, default=16),
-            stt_pool_size=read("STT_POOL_SIZE", _whole, default=2),
-            stt_pool_max=read("STT_POOL_MAX", _whole, default=8),
-            voice_renderer=read("VOICE_RENDERER", _renderer, default="acs"),
+            speech_threads=read("SPEECH_THREADS", whole, default=16),
+            tts_pool_size=read("TTS_POOL_SIZE", whole, default=3),
+            tts_pool_max=read("TTS_POOL_MAX", whole, default=16),
+            stt_pool_size=read("STT_POOL_SIZE", whole, default=2),
+            stt_pool_max=read("STT_POOL_MAX", whole, default=8),
+            voice_renderer=read("VOICE_RENDERER", one_of("acs", "speech"), default="acs"),
             redis_url=read("REDIS_URL", default=None),
             redis_host=read("REDIS_HOST", default=None),
-            redis_port=read("REDIS_PORT", _whole, default=None),
-            session_ttl_s=read("SESSION_TTL_S", _whole, default=86_400),
-            transfer_targets=read("TRANSFER_TARGETS", _pairs, default={}),
-            filler_after_s=read("FILLER_AFTER_S", _positive, default=1.5),
-            first_sentence_s=read("FIRST_SENTENCE_S", _positive, default=4.0),
-            turn_timeout_s=read("TURN_TIMEOUT_S", _positive, default=15.0),
-            callback_ack_s=read("CALLBACK_ACK_S", _positive, default=4.0),
-            lease_s=read("LEASE_S", _positive, default=20.0),
-            sweep_period_s=read("SWEEP_PERIOD_S", _positive, default=15.0),
-            silent_call_s=read("SILENT_CALL_S", _positive, default=180.0),
+            redis_port=read("REDIS_PORT", whole, default=None),
+            session_ttl_s=read("SESSION_TTL_S", whole, default=86_400),
+            transfer_targets=read("TRANSFER_TARGETS", pairs, default={}),
+            filler_after_s=read("FILLER_AFTER_S", positive, default=1.5),
+            first_sentence_s=read("FIRST_SENTENCE_S", positive, default=4.0),
+            turn_timeout_s=read("TURN_TIMEOUT_S", positive, default=15.0),
+            callback_ack_s=read("CALLBACK_ACK_S", positive, default=4.0),
+            lease_s=read("LEASE_S", positive, default=20.0),
+            sweep_period_s=read("SWEEP_PERIOD_S", positive, default=15.0),
+            silent_call_s=read("SILENT_CALL_S", positive, default=180.0),
         )
         for problem in settings._contradictions():
             read.problem(problem)
@@ -224,39 +160,3 @@ class Settings:
             yield "TTS_POOL_MAX must not be less than TTS_POOL_SIZE"
         if self.stt_pool_size and self.stt_pool_max and self.stt_pool_size > self.stt_pool_max:
             yield "STT_POOL_MAX must not be less than STT_POOL_SIZE"
-
-
-class _Reader:
-    """Reads variables and collects what is wrong with them."""
-
-    def __init__(self, env: Mapping[str, str]) -> None:
-        self._env = env
-        self._problems: list[str] = []
-
-    def __call__(
-        self, name: str, convert: Callable[[str], Any] = str, *, default: Any = _MISSING
-    ) -> Any:
-        """The variable *name*; empty counts as missing, as in a settings file.
-
-        None where there is a problem: nobody sees it, because `raise_problems` ends it.
-        """
-        text = self._env.get(name, "").strip()
-        if not text:
-            if default is _MISSING:
-                self.problem(f"{name} is missing")
-                return None
-            return default
-        try:
-            return convert(text)
-        except ValueError:
-            self.problem(f"{name} is malformed")
-            return None
-
-    def problem(self, text: str) -> None:
-        """Note what is wrong."""
-        self._problems.append(text)
-
-    def raise_problems(self) -> None:
-        """Raise if anything is wrong."""
-        if self._problems:
-            raise SettingsError("; ".join(self._problems))

@@ -17,7 +17,7 @@ from shared.clock import Clock
 from shared.pools.lazy import Lazy
 from shared.pools.warmable import WarmableResourcePool
 from shared.redis.manager import AzureRedisManager
-from shared.settings import Settings
+from shared.settings import NotConfiguredError, Settings
 from shared.speech.desk import Listener, Speaker, SpeechDesk, Transcript
 from shared.speech.prompts import Line, Prompts
 from shared.speech.recognizer import SpeechRecognizer
@@ -46,7 +46,11 @@ class Parts(Protocol):
     credential: Lazy[AsyncTokenCredential]
     file_signer: Lazy[FileSigner]
     redis: Lazy[AzureRedisManager]
+    speech: Lazy[SpeechService]
+    speech_desk: Lazy[SpeechDesk]
     store: Lazy[SessionStore]
+    stt_pool: Lazy[SttPool]
+    tts_pool: Lazy[TtsPool]
 
     @property
     def settings(self) -> Settings:
@@ -55,8 +59,14 @@ class Parts(Protocol):
 
 
 async def build_speech(parts: Parts) -> SpeechService:
-    """The speech service, reached with a token where there is an endpoint and no key."""
+    """The speech service, reached with a token where there is an endpoint and no key.
+
+    Raises:
+        NotConfiguredError: The settings name none.
+    """
     settings, get_token = parts.settings, None
+    if not settings.has_speech:
+        raise NotConfiguredError("SPEECH_ENDPOINT or SPEECH_HOST is missing")
     if settings.speech_endpoint and settings.speech_key is None:
         credential = await parts.credential.get()
         get_token = TokenCache(credential, COGNITIVE_SCOPE, clock=parts.clock).get
@@ -66,9 +76,10 @@ async def build_speech(parts: Parts) -> SpeechService:
     return SpeechService(address, get_token=get_token, threads=settings.speech_threads)
 
 
-async def build_tts_pool(parts: Parts, service: SpeechService) -> TtsPool:
+async def build_tts_pool(parts: Parts) -> TtsPool:
     """Of connected synthesizers that have said a syllable in every agent's voice."""
-    settings, agents = parts.settings, await parts.agents.get()
+    settings, service = parts.settings, await parts.speech.get()
+    agents = await parts.agents.get()
     voices = tuple(dict.fromkeys(agent.voice for agent in agents.values()))
 
     async def build() -> Speaker:
@@ -91,10 +102,10 @@ async def build_tts_pool(parts: Parts, service: SpeechService) -> TtsPool:
     )
 
 
-async def build_stt_pool(parts: Parts, service: SpeechService) -> SttPool:
+async def build_stt_pool(parts: Parts) -> SttPool:
     """Of connected recognizers for the language of the agent that answers calls."""
-    settings, agents = parts.settings, await parts.agents.get()
-    locale = entry_agent(agents).voice.locale
+    settings, service = parts.settings, await parts.speech.get()
+    locale = entry_agent(await parts.agents.get()).voice.locale
 
     async def build() -> Listener:
         return SpeechRecognizer(service, locale=locale)
@@ -114,20 +125,20 @@ async def build_stt_pool(parts: Parts, service: SpeechService) -> SttPool:
     )
 
 
-async def build_desk(
-    parts: Parts, service: SpeechService, tts_pool: TtsPool, stt_pool: SttPool
-) -> SpeechDesk:
+async def build_speech_desk(parts: Parts) -> SpeechDesk:
     """Speaks and listens with what the pools lend."""
+    service = await parts.speech.get()
     return SpeechDesk(
-        tts_pool,
-        stt_pool,
+        await parts.tts_pool.get(),
+        await parts.stt_pool.get(),
         build_speaker=lambda sound_format: SpeechSynthesizer(service, sound_format=sound_format),
         voice=entry_agent(await parts.agents.get()).voice,
     )
 
 
-async def build_prompts(parts: Parts, desk: SpeechDesk) -> Prompts:
+async def build_prompts(parts: Parts) -> Prompts:
     """Sound files of what the agents say; the lines they say without a model are fixed."""
+    desk = await parts.speech_desk.get()
     settings, agents = parts.settings, await parts.agents.get()
     signer = await parts.file_signer.get()
     return Prompts(
@@ -140,9 +151,9 @@ async def build_prompts(parts: Parts, desk: SpeechDesk) -> Prompts:
     )
 
 
-async def build_recordings(parts: Parts, desk: SpeechDesk) -> CallRecordings:
+async def build_recordings(parts: Parts) -> CallRecordings:
     """Fetches and transcribes what ACS has recorded."""
-    settings = parts.settings
+    settings, desk = parts.settings, await parts.speech_desk.get()
     client = connect_client(
         settings.acs_endpoint,
         settings.acs_access_key or await parts.credential.get(),

@@ -16,6 +16,7 @@ from shared.redis.manager import AzureRedisManager, count_round_trips
 from shared.speech.sound import Sound, SoundFormat
 from shared.speech.sound_cache import RedisSoundCache
 from shared.speech.voices import Voice
+from shared.speech_parts import build_prompts
 from simulator.speech import Fault, SpeechStandIn
 from tests.contract.speech_app_stage import SpeechApp, running_app
 from tests.contract.speech_stage import VOICE, running_stand_in, tones
@@ -149,7 +150,7 @@ async def test_second_instance_finds_the_files_of_the_first(
     redis = await app.parts.redis.get()
     assert len(await redis.execute("KEYS", "va:prompt:*")) == made  # type: ignore[arg-type]
     spoken = len(server.exchanges)
-    again = await app.parts._build_prompts()
+    again = await build_prompts(app.parts)
     assert await again.rehearse() == made
     assert len(server.exchanges) == spoken
 

@@ -1,0 +1,49 @@
+"""How the parts that act for callers fit together; `shared.resources` builds them when needed."""
+
+from typing import Protocol
+
+from shared.clock import Clock
+from shared.pools.lazy import Lazy
+from shared.settings import Settings
+from shared.state.ledger import RedisLedger
+from shared.state.store import SessionStore
+from shared.tools import registry as tools
+from shared.tools.context import ToolServices
+from shared.tools.desk import ToolDesk
+from shared.tools.embedded import embedded_services
+from shared.tools.registry import ToolRegistry
+
+
+class Parts(Protocol):
+    """The parts these are made of; `shared.resources.Resources` has them."""
+
+    clock: Clock
+    ledger: Lazy[RedisLedger]
+    registry: Lazy[ToolRegistry]
+    store: Lazy[SessionStore]
+    tool_services: Lazy[ToolServices]
+
+    @property
+    def settings(self) -> Settings:
+        """The settings of the process."""
+        ...
+
+
+async def build_registry(parts: Parts) -> ToolRegistry:
+    """Every tool, whoever may use it."""
+    return tools.build_registry()
+
+
+async def build_tool_services(parts: Parts) -> ToolServices:
+    """What tools work with."""
+    return embedded_services(transfer_targets=parts.settings.transfer_targets, clock=parts.clock)
+
+
+async def build_tool_desk(parts: Parts) -> ToolDesk:
+    """Runs tools for HTTP clients."""
+    return ToolDesk(
+        await parts.registry.get(),
+        await parts.store.get(),
+        ledger=await parts.ledger.get(),
+        services=await parts.tool_services.get(),
+    )
