@@ -1,28 +1,22 @@
 """The language model: chat completions on Azure OpenAI's v1 API, streamed.
 
-The only module that knows the openai SDK. It speaks in `completions` and the app's own errors.
+It speaks in `completions` and the app's own errors; the connection is that of `shared.openai`.
 """
 
 import asyncio
-import json
-import random
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
-import httpx2
 import openai
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
 from shared.agent.completions import Completion, TextDelta, ToolCall
-from shared.errors import (
-    ContentFilteredError,
-    UpstreamError,
-    UpstreamThrottledError,
-    UpstreamTimeoutError,
-)
+from shared.errors import ContentFilteredError, UpstreamError, UpstreamTimeoutError
+from shared.openai.client import ApiKey, connect_client
+from shared.openai.failures import VENDOR_ERRORS, retry_delay_s, translated
 from shared.telemetry.logs import get_logger
 from shared.types import Json
 
@@ -31,13 +25,7 @@ if TYPE_CHECKING:
 
 logger = get_logger(__name__)
 
-CONNECT_TIMEOUT_S = 2.0
-KEEPALIVE_S = 120.0
-"""The SDK's own 5 s would cost a TLS handshake in nearly every turn."""
-KEEPALIVE_CONNECTIONS = 20
 _Chunks = openai.AsyncStream[ChatCompletionChunk]
-_VENDOR_ERRORS = (openai.OpenAIError, json.JSONDecodeError, UnicodeDecodeError)
-"""What the SDK raises; the latter two when a chunk of the stream is not JSON text."""
 
 
 class ChatModel:
@@ -52,7 +40,7 @@ class ChatModel:
         *,
         base_url: str,
         deployment: str,
-        api_key: str | Callable[[], Awaitable[str]],
+        api_key: ApiKey,
         timeout_s: float,
         max_connections: int = 100,
     ) -> None:
@@ -61,27 +49,17 @@ class ChatModel:
         Args:
             base_url: Ends in ``/openai/v1/``.
             deployment: What Azure calls the model here.
-            api_key: A key, or a function that gives a bearer token. It is called for every request;
-                what it raises reaches the caller as it is.
+            api_key: A key, or what gives a token for each request.
             timeout_s: How long the service may be silent, before the answer and within it.
             max_connections: How many requests may be on their way at once.
         """
         self._deployment = deployment
         self._timeout_s = timeout_s
-        timeout = httpx2.Timeout(timeout_s, connect=min(CONNECT_TIMEOUT_S, timeout_s))
-        self._client = openai.AsyncOpenAI(
+        self._client = connect_client(
             base_url=base_url,
             api_key=api_key,
-            timeout=timeout,
-            max_retries=0,  # retried below, where the deadline is known
-            http_client=openai.DefaultAsyncHttpx2Client(
-                timeout=timeout,
-                limits=httpx2.Limits(
-                    max_connections=max_connections,
-                    max_keepalive_connections=min(KEEPALIVE_CONNECTIONS, max_connections),
-                    keepalive_expiry=KEEPALIVE_S,
-                ),
-            ),
+            timeout_s=timeout_s,
+            max_connections=max_connections,
         )
 
     async def stream(
@@ -129,10 +107,10 @@ class ChatModel:
                         yield item
             except TimeoutError as err:
                 raise UpstreamTimeoutError("the model did not finish in time") from err
-            except _VENDOR_ERRORS as err:
-                delay_s = _retry_delay_s(err)
+            except VENDOR_ERRORS as err:
+                delay_s = retry_delay_s(err)
                 if not may_retry or delay_s is None or loop.time() + delay_s >= deadline:
-                    raise _translated(err) from err
+                    raise translated(err) from err
             else:
                 return
             may_retry = False
@@ -151,8 +129,8 @@ class ChatModel:
                 await self._client.models.with_raw_response.list()
         except TimeoutError as err:
             raise UpstreamTimeoutError("the model did not answer in time") from err
-        except _VENDOR_ERRORS as err:
-            raise _translated(err) from err
+        except VENDOR_ERRORS as err:
+            raise translated(err) from err
 
     async def aclose(self) -> None:
         """Close all connections; streams that are still running fail."""
@@ -260,41 +238,3 @@ class _PartialCall:
         if part.function is not None:
             self.name += part.function.name or ""
             self.arguments += part.function.arguments or ""
-
-
-def _retry_delay_s(err: Exception) -> float | None:
-    """How long to wait before a second attempt; None if it would not help."""
-    jitter_s = random.uniform(0.05, 0.2)  # noqa: S311 - spreads load, protects nothing
-    if isinstance(err, openai.RateLimitError):
-        asked_s = _retry_after_s(err)
-        return jitter_s if asked_s is None else asked_s
-    if isinstance(err, openai.APITimeoutError):
-        # A silent service has had its time; a connection that was not made has cost little.
-        return jitter_s if isinstance(err.__cause__, httpx2.ConnectTimeout) else None
-    if isinstance(err, openai.APIConnectionError | openai.InternalServerError):
-        return jitter_s
-    return None
-
-
-def _retry_after_s(err: openai.RateLimitError) -> float | None:
-    for header, unit_s in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
-        try:
-            return max(0.0, float(err.response.headers[header])) * unit_s
-        except (KeyError, ValueError):  # absent, or a date: Azure sends numbers
-            continue
-    return None
-
-
-def _translated(err: Exception) -> UpstreamError:
-    """Name the failure in the app's terms, without the service's words."""
-    if isinstance(err, openai.APIError) and err.code == "content_filter":
-        return ContentFilteredError("the content filter refused the request")
-    if isinstance(err, openai.RateLimitError):
-        return UpstreamThrottledError("the model is busy", retry_after_s=_retry_after_s(err))
-    if isinstance(err, openai.APITimeoutError):
-        return UpstreamTimeoutError("the model did not answer in time")
-    if isinstance(err, openai.APIStatusError):
-        return UpstreamError(f"the model refused the request with status {err.status_code}")
-    if isinstance(err, openai.APIConnectionError):
-        return UpstreamError("the connection to the model failed")
-    return UpstreamError("the model sent what cannot be read")
