@@ -17,6 +17,7 @@ Kind = OneOf[
     "unknown_tool",
     "broken_arguments",
     "empty",
+    "short_vector",
 ]
 KINDS: tuple[str, ...] = get_args(Kind)
 
@@ -29,7 +30,8 @@ class Fault:
     ``hang`` never goes on, ``cut`` drops the connection, ``malformed`` sends half a chunk,
     ``filter_request`` answers 400 content_filter, ``filter_reply`` ends the reply early with that
     finish reason, ``unknown_tool`` calls a tool nobody offered, ``broken_arguments`` calls one
-    with half a JSON object, ``empty`` says and calls nothing.
+    with half a JSON object, ``empty`` says and calls nothing (or gives no vectors),
+    ``short_vector`` leaves out the last number of every vector.
     """
 
     kind: Kind

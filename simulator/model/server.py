@@ -1,20 +1,23 @@
-"""The HTTP server: routes, keys, faults, and a record of what was asked."""
+"""The HTTP server of the scripted model: routes, keys, faults, and a record of what was asked."""
 
 import asyncio
 import json
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Collection
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from aiohttp import web
 
 from simulator.model.conversation import read_conversation
+from simulator.model.embeddings import EMBEDDING_MODEL, EmbeddingsEndpoint
 from simulator.model.faults import Fault
+from simulator.model.minilm import MiniLm
+from simulator.model.mishaps import answer_errors, break_off, read_faults, read_json, refuse
 from simulator.model.reply import WireReply, as_completion, as_frames, build_reply
 from simulator.model.script import Script, ScriptError, Timing
-from simulator.model.wire import ApiError, check_request, filtered, invalid
+from simulator.model.wire import ApiError, check_request, invalid
 
 logger = logging.getLogger(__name__)
 
@@ -47,7 +50,7 @@ class Exchange:
 
 
 class ScriptedModel:
-    """Chat completions on ``/openai/v1``, answered by a script.
+    """Chat completions on ``/openai/v1``, answered by a script; and embeddings, see there.
 
     Lives in the event loop that starts it.
     """
@@ -79,6 +82,7 @@ class ScriptedModel:
         self._deployments = tuple(deployments)
         self._timing = timing or Timing()
         self._faults: deque[Fault] = deque()
+        self.embeddings = EmbeddingsEndpoint(MiniLm.find(), authorize=self._authorize)
         self._runner: web.AppRunner | None = None
         self._base_url = ""
 
@@ -108,8 +112,9 @@ class ScriptedModel:
 
     async def start(self, host: str = "127.0.0.1", port: int = 0) -> None:
         """Begin to listen; port 0 takes a free one."""
-        app = web.Application(client_max_size=_MAX_BODY_BYTES, middlewares=[_answer_errors])
+        app = web.Application(client_max_size=_MAX_BODY_BYTES, middlewares=[answer_errors])
         app.router.add_post("/openai/v1/chat/completions", self._post_completion)
+        self.embeddings.add_routes(app.router)
         app.router.add_get("/openai/v1/models", self._get_models)
         app.router.add_get("/_sim/faults", self._get_faults)
         app.router.add_put("/_sim/faults", self._put_faults)
@@ -129,10 +134,11 @@ class ScriptedModel:
         runner, self._runner = self._runner, None
         if runner is not None:
             await runner.cleanup()
+        self.embeddings.close()
 
     async def _post_completion(self, request: web.Request) -> web.StreamResponse:
         self._authorize(request)
-        body = await _read_json(request)
+        body = await read_json(request)
         if not isinstance(body, dict):
             raise invalid("The body is not a JSON object.")
         exchange = Exchange(body)
@@ -154,7 +160,7 @@ class ScriptedModel:
     async def _answer(self, request: web.Request, body: dict[str, Any]) -> web.StreamResponse:
         fault = self._faults.popleft() if self._faults else None
         if fault is not None:
-            await _refuse(request, fault)
+            await refuse(request, fault)
         try:
             reply = self.script.answer(read_conversation(body))
         except ScriptError as err:
@@ -177,7 +183,7 @@ class ScriptedModel:
         self._authorize(request)
         models = [
             {"id": name, "object": "model", "created": 0, "owned_by": "simulator"}
-            for name in self._deployments
+            for name in (*self._deployments, EMBEDDING_MODEL)
         ]
         return web.json_response({"object": "list", "data": models})
 
@@ -186,66 +192,11 @@ class ScriptedModel:
 
     async def _put_faults(self, request: web.Request) -> web.StreamResponse:
         """Replace the queue of faults."""
-        body = await _read_json(request)
-        if not isinstance(body, dict) or not isinstance(body.get("faults"), list):
-            raise invalid("Expected an object with a list of faults.")
-        if not all(isinstance(fault, dict) for fault in body["faults"]):
-            raise invalid("A fault is an object.")
-        try:
-            faults = [Fault.parse(fault) for fault in body["faults"]]
-        except ValueError as err:
-            raise invalid(str(err)) from err
-        self._faults = deque(faults)
+        self._faults = deque(await read_faults(request))
         return web.Response(status=204)
 
     async def _get_requests(self, _request: web.Request) -> web.StreamResponse:
         return web.json_response({"requests": self.requests})
-
-
-@web.middleware
-async def _answer_errors(
-    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
-) -> web.StreamResponse:
-    """Answer every refusal in OpenAI's shape."""
-    try:
-        return await handler(request)
-    except ApiError as err:
-        return web.json_response(err.body, status=err.status, headers=err.headers)
-    except web.HTTPException as err:
-        error = ApiError(err.status, str(err.status), err.reason)
-        return web.json_response(error.body, status=err.status)
-
-
-async def _read_json(request: web.Request) -> object:
-    try:
-        body: object = await request.json()
-    except ValueError as err:
-        raise invalid("We could not parse the JSON body of your request.") from err
-    return body
-
-
-async def _refuse(request: web.Request, fault: Fault) -> None:
-    """Carry out the faults that leave no reply at all."""
-    if fault.kind == "throttle":
-        headers = {}
-        if fault.retry_after_ms is not None:
-            headers["retry-after-ms"] = str(fault.retry_after_ms)
-            headers["retry-after"] = str(-(-fault.retry_after_ms // 1000))
-        raise ApiError(429, "429", "Requests have exceeded the rate limit.", headers)
-    if fault.kind == "error":
-        raise ApiError(fault.status, "server_error", "The server had an error.")
-    if fault.kind == "filter_request":
-        raise filtered()
-    if fault.after_tokens is None:
-        await _break_off(request, fault)
-
-
-async def _break_off(request: web.Request, fault: Fault) -> None:
-    """Cut the connection or never go on, if that is the fault."""
-    if fault.kind == "cut" and request.transport is not None:
-        request.transport.abort()
-    if fault.kind in {"cut", "hang"}:
-        await asyncio.Event().wait()  # ends when the connection does: the handler is cancelled
 
 
 async def _send_whole(wire: WireReply, fault: Fault | None) -> web.StreamResponse:
@@ -266,7 +217,7 @@ async def _send_stream(
     sent = 0
     for frame in as_frames(wire):
         if fault is not None and limit is not None and (sent >= limit or frame.is_end):
-            await _break_off(request, fault)
+            await break_off(request, fault)
             await response.write(f"data: {fault.data}\n\n".encode())
             break
         if frame.is_token:

@@ -86,7 +86,10 @@ async def test_usage_is_sent_only_when_asked_for(http: aiohttp.ClientSession) ->
 
 async def test_models_are_the_deployments(sdk: openai.AsyncOpenAI) -> None:
     """A client may ask what there is, to warm its connection."""
-    assert [model.id async for model in sdk.models.list()] == ["gpt-4o"]
+    assert [model.id async for model in sdk.models.list()] == [
+        "gpt-4o",
+        "all-minilm-l6-v2",
+    ]
 
 
 @pytest.mark.parametrize(
