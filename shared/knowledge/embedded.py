@@ -11,14 +11,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import yaml
-
-from shared.knowledge.passages import Passage
+from shared.knowledge.chunks import chunks_of
+from shared.knowledge.markdown import read_articles
+from shared.knowledge.passages import EVERYWHERE, Passage
 
 ARTICLES = Path(__file__).with_name("articles")
-COLLECTIONS = ("general", "products", "policies", "faq")
-EVERYWHERE = "general"
-"""The collection that stands for all of them."""
 
 _WORD = re.compile(r"[a-z0-9]+")
 _NO_MEANING = frozenset(
@@ -42,16 +39,20 @@ class _Article:
 
 
 class EmbeddedKnowledge:
-    """The shipped articles, indexed when this is made; reads every ``*.md`` of *folder*.
+    """The shipped articles, indexed when this is made; reads all those in *folder*.
 
     Raises:
-        ValueError: An article lacks title, collection, url or text; names the file and the field.
+        ArticlesError: Some cannot be read; names the files and their faults.
     """
 
     source = "mock"
 
     def __init__(self, folder: Path = ARTICLES) -> None:
-        self._articles = [_index(read_article(path)) for path in sorted(folder.glob("*.md"))]
+        chunks = (chunk for article in read_articles(folder) for chunk in chunks_of(article))
+        self._articles = [
+            _index(Passage(one.title, one.content, one.url, one.collection, score=1.0))
+            for one in chunks
+        ]
         total = sum(each.length for each in self._articles)
         self._mean_length = total / max(len(self._articles), 1)
         self._holders = Counter(word for each in self._articles for word in each.counts)
@@ -84,27 +85,6 @@ class EmbeddedKnowledge:
     def _rarity(self, word: str) -> float:
         holders = self._holders[word]
         return math.log(1 + (len(self._articles) - holders + 0.5) / (holders + 0.5))
-
-
-def read_article(path: Path) -> Passage:
-    """One article: YAML between two ``---`` lines, then the text. Its score is 1.
-
-    Raises:
-        ValueError: Something is missing; names the file and the field.
-    """
-    _, _, rest = path.read_text(encoding="utf-8").partition("---\n")
-    head, _, body = rest.partition("\n---\n")
-    fields = yaml.safe_load(head)
-    fields = fields if isinstance(fields, dict) else {}
-    for name in ("title", "collection", "url"):
-        if not fields.get(name):
-            raise ValueError(f"{path.name}: {name} is missing")
-    if fields["collection"] not in COLLECTIONS:
-        raise ValueError(f"{path.name}: collection must be one of {', '.join(COLLECTIONS)}")
-    content = " ".join(body.split())
-    if not content:
-        raise ValueError(f"{path.name}: text is missing")
-    return Passage(fields["title"], content, fields["url"], fields["collection"], score=1.0)
 
 
 def _index(passage: Passage) -> _Article:

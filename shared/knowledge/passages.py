@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+EVERYWHERE = "general"
+"""The collection that stands for all of them in a search."""
+
 
 @dataclass(frozen=True, slots=True)
 class Passage:
