@@ -16,7 +16,8 @@ run: $(READY)
 	@$(BIN)/python -m simulator.run $(ARGS)
 
 test: $(READY) worker-venv
-	$(BIN)/pytest --cov --cov-report=term:skip-covered --cov-fail-under=95 $(ARGS)
+	$(BIN)/pytest --numprocesses=3 --dist=loadfile \
+		--cov --cov-report=term:skip-covered --cov-fail-under=95 $(ARGS)
 
 unit contract e2e: $(READY)
 	$(BIN)/pytest tests/$@ $(ARGS)

@@ -1,5 +1,6 @@
 """How the parts that act for callers fit together; `shared.resources` builds them when needed."""
 
+from dataclasses import replace
 from typing import Protocol
 
 from shared.clock import Clock
@@ -36,7 +37,9 @@ async def build_registry(parts: Parts) -> ToolRegistry:
 
 async def build_tool_services(parts: Parts) -> ToolServices:
     """What tools work with."""
-    return embedded_services(transfer_targets=parts.settings.transfer_targets, clock=parts.clock)
+    settings = parts.settings
+    services = embedded_services(transfer_targets=settings.transfer_targets, clock=parts.clock)
+    return replace(services, takes_voicemail=settings.has_speech)
 
 
 async def build_tool_desk(parts: Parts) -> ToolDesk:

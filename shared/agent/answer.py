@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from shared.agent import prompting
@@ -223,11 +223,14 @@ class Answer:
         return await self._toolbox.run(self._request, call.name, arguments)
 
     def _target_of(self, results: Sequence[Json]) -> AgentName | None:
-        """Note a transfer; return the agent that takes over, and leave it a note."""
+        """Note a transfer or a voicemail; return the agent that takes over, with a note left."""
         for result in results:
             if result.get("success") and "transfer" in result:
-                to = f"4:{result['transfer']['target']}"
-                self._finish = Finished("", After.TRANSFER, to)
+                target, others = result["transfer"]["target"], result["transfer"]["next"]
+                following = tuple(f"4:{one}" for one in others)
+                self._finish = Finished("", After.TRANSFER, f"4:{target}", following)
+            elif result.get("success") and result.get("voicemail_requested"):
+                self._finish = Finished("", After.VOICEMAIL)
         asked = [one for one in results if one.get("success") and one.get("handoff")]
         if not asked or self._handoffs >= MAX_HANDOFFS:
             return None
@@ -252,8 +255,7 @@ class Answer:
     def _finished(self, text: str) -> Finished:
         if not text and not self._has_spoken:
             raise UpstreamError("the model answered nothing")
-        finish = self._finish
-        return Finished(text, finish.after, finish.transfer_to, usage=self._usage)
+        return replace(self._finish, text=text, usage=self._usage)
 
     def _count(self, completion: Completion) -> None:
         self._usage["model"] = completion.model

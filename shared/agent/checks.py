@@ -3,7 +3,7 @@
 import re
 from collections.abc import Collection, Iterator, Mapping
 
-from shared.agent.definition import LINE_VARIABLES, PROMPT_VARIABLES, AgentDefinition
+from shared.agent.definition import LINE_NAMES, LINE_VARIABLES, PROMPT_VARIABLES, AgentDefinition
 from shared.agent.fields import AgentDefinitionError, Fields
 from shared.agent.templates import TemplateInvalidError, render, variables_of
 from shared.types import AgentName, Json
@@ -68,7 +68,7 @@ def _templates(agent: AgentDefinition) -> Iterator[tuple[str, str, frozenset[str
     yield "greeting", agent.greeting, LINE_VARIABLES
     yield "return_greeting", agent.return_greeting, LINE_VARIABLES
     lines = agent.lines
-    for name in ("not_understood", "trouble", "offer_human", "goodbye", "transfer_failed"):
+    for name in LINE_NAMES:
         yield f"lines.{name}", getattr(lines, name), LINE_VARIABLES
     for line in lines.reprompts:
         yield "lines.reprompts", line, LINE_VARIABLES

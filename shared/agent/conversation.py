@@ -34,6 +34,10 @@ class TurnLimits:
     """Then the turn has failed."""
 
 
+_AFTER = {CueKind.GOODBYE: After.HANG_UP, CueKind.TRANSFER_NEXT: After.TRANSFER}
+"""What follows a canned line, where it is not the caller's turn to speak."""
+
+
 class Conversation:
     """Runs turns. Keeps nothing between them: what lasts is in the session."""
 
@@ -114,20 +118,14 @@ class Conversation:
         if any(one.get("turn") == request.turn and one["role"] == "assistant" for one in history):
             return Finished("")  # said by the instance that began this turn
         lines, cue = agent.lines, request.cue
-        after = After.LISTEN
         match cue.kind:
             case CueKind.GREETING:
                 template = agent.greeting
             case CueKind.SILENCE:
                 template = lines.reprompts[min(cue.count, len(lines.reprompts)) - 1]
-            case CueKind.NOT_UNDERSTOOD:
-                template = lines.not_understood
-            case CueKind.TRANSFER_FAILED:
-                template = lines.transfer_failed
-            case CueKind.GOODBYE:
-                template, after = lines.goodbye, After.HANG_UP
-            case _:
-                template = lines.trouble
+            case kind:
+                template = getattr(lines, kind)
+        after = _AFTER.get(cue.kind, After.LISTEN)
         return Finished(render_line(template, line_variables(agent.name, request)), after)
 
     def _ladder(self, agent: AgentDefinition, request: TurnRequest) -> Finished:

@@ -1,6 +1,6 @@
 """What there is to know of an agent."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from shared.speech.voices import Voice
 from shared.types import AgentName, ToolName
@@ -40,9 +40,17 @@ class AgentLines:
     trouble: str
     offer_human: str
     goodbye: str
+    transfer_next: str
     transfer_failed: str
+    voicemail: str
+    """Said when the recording runs; the caller speaks after it."""
+    voicemail_failed: str
     fillers: tuple[str, ...]
     """Said while the answer takes its time; plain text."""
+
+
+LINE_NAMES = tuple(one.name for one in fields(AgentLines) if one.type is str)
+"""The lines of which an agent has one each."""
 
 
 @dataclass(frozen=True, slots=True)

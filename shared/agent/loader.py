@@ -9,6 +9,7 @@ from pathlib import Path
 
 from shared.agent.checks import check_graph, check_names, check_templates
 from shared.agent.definition import (
+    LINE_NAMES,
     AgentDefinition,
     AgentLines,
     AgentModel,
@@ -121,12 +122,8 @@ def _read_edge(fields: Fields) -> HandoffEdge:
 def _read_lines(fields: Fields) -> AgentLines:
     lines = AgentLines(
         reprompts=fields.texts("reprompts", at_least=3, at_most=3),
-        not_understood=fields.text("not_understood"),
-        trouble=fields.text("trouble"),
-        offer_human=fields.text("offer_human"),
-        goodbye=fields.text("goodbye"),
-        transfer_failed=fields.text("transfer_failed"),
         fillers=fields.texts("fillers", at_least=1),
+        **{name: fields.text(name) for name in LINE_NAMES},
     )
     fields.done()
     return lines

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from shared.agent.loader import AgentDefinition, render_line
+from shared.agent.definition import LINE_NAMES, AgentDefinition
+from shared.agent.loader import render_line
 
 
 def repertoire(agent: AgentDefinition) -> Iterator[str]:
@@ -13,11 +14,7 @@ def repertoire(agent: AgentDefinition) -> Iterator[str]:
         agent.greeting,
         agent.return_greeting,
         *lines.reprompts,
-        lines.not_understood,
-        lines.trouble,
-        lines.offer_human,
-        lines.goodbye,
-        lines.transfer_failed,
+        *(getattr(lines, name) for name in LINE_NAMES),
     )
     rendered = (render_line(template, stranger) for template in templates)
     yield from dict.fromkeys((*lines.fillers, *rendered))

@@ -17,7 +17,12 @@ class CueKind(StrEnum):
     NOT_UNDERSTOOD = "not_understood"
     TROUBLE = "trouble"
     """Our own side failed (speech, prompt); the caller heard nothing useful."""
+    TRANSFER_NEXT = "transfer_next"
+    """A transfer failed, and the next person is going to be tried."""
     TRANSFER_FAILED = "transfer_failed"
+    VOICEMAIL = "voicemail"
+    """The recording runs: the caller may leave a message."""
+    VOICEMAIL_FAILED = "voicemail_failed"
     GOODBYE = "goodbye"
 
 
@@ -38,6 +43,7 @@ class After(StrEnum):
     LISTEN = "listen"
     HANG_UP = "hang_up"
     TRANSFER = "transfer"
+    VOICEMAIL = "voicemail"
 
 
 class Memory(Protocol):
@@ -121,6 +127,8 @@ class Finished:
     after: After = After.LISTEN
     transfer_to: str = ""
     """Raw id of the person to connect to, for example ``4:+15551230000``."""
+    transfer_next: tuple[str, ...] = ()
+    """Whom to try if that fails, in this order."""
     is_degraded: bool = False
     """The turn failed; the text is a canned sentence that stands in for the answer."""
     usage: Json = field(default_factory=dict)

@@ -48,6 +48,8 @@ class Listen(Command):
     text: str = field(repr=False)
     """Empty: listen without saying anything."""
     target: Party
+    is_message: bool = False
+    """The caller leaves a message: words are not for us, a key ends it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from shared.agent.turn import After, Cue, CueKind
-from shared.calls.commands import Command, HangUp, Listen, RunTurn, Transfer
+from shared.calls.commands import Command, HangUp, Listen, RunTurn, StartRecording, Transfer
 from shared.calls.state import NO_COMMAND, CallState, Channel, Phase
 from shared.types import AgentName, CommandId, Json
 
@@ -59,10 +59,16 @@ class Draft:
 
     def heard(self, operation_context: str) -> bool:
         """Close the Listen that *operation_context* names; False if it is not the current one."""
-        if self.state.phase is not Phase.LISTENING or operation_context != self.state.prompt:
+        is_listening = self.state.phase in (Phase.LISTENING, Phase.RECORDING)
+        if not is_listening or operation_context != self.state.prompt:
             return False
         self.close(self.state.prompt)
         return True
+
+    def is_parting_with(self, kind: str, command_id: str) -> bool:
+        """Whether our leaving waits for that command, and it is of that *kind*."""
+        is_awaited = self.state.phase is Phase.PARTING and command_id == self.state.prompt
+        return is_awaited and kind_of(command_id) == kind
 
     def respond(self, cue: Cue, words: str = "", event_id: str = "") -> None:
         """Begin a turn; *words* are what the caller said, typed or wrote, if anything."""
@@ -90,14 +96,19 @@ class Draft:
             self.hang_up()  # a call without a party cannot be listened to
             return
         agent, caller = self.state.agent, self.state.caller
-        listen = self.issue(Listen, agent=agent, text=text, target=caller)
-        self.set(phase=Phase.LISTENING, prompt=listen)
+        is_message = self.state.cue is CueKind.VOICEMAIL
+        listen = self.issue(Listen, agent=agent, text=text, target=caller, is_message=is_message)
+        self.set(phase=Phase.RECORDING if is_message else Phase.LISTENING, prompt=listen)
 
     def leave(self) -> None:
         """Do what was to follow our last words."""
         if self.state.after is After.TRANSFER and self.state.transfer_to is not None:
             transfer = self.issue(Transfer, target=self.state.transfer_to)
             self.set(phase=Phase.TRANSFERRING, prompt=transfer)
+        elif self.state.after is After.VOICEMAIL:
+            # First of all, so that no word gets lost and nothing is promised that cannot be done.
+            self.set(is_recorded=True)
+            self.set(prompt=self.issue(StartRecording))
         else:
             self.hang_up()
 

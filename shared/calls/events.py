@@ -262,5 +262,7 @@ class TurnFinished(CommandEvent):
     """The last sentence; empty if there is nothing (more) to say."""
     after: After = After.LISTEN
     transfer_to: Party | None = None
+    transfer_next: tuple[Party, ...] = ()
+    """Whom to try if that fails, in this order."""
     is_degraded: bool = False
     """The turn failed and a canned sentence stands in for the answer."""

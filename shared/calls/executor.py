@@ -258,7 +258,14 @@ def _event_of(item: TurnItem, event_id: EventId, command: RunTurn) -> CommandEve
         case Handoff(agent):
             return AgentSwitched(event_id, command.id, agent)
         case Finished():
-            to = Party(item.transfer_to) if item.transfer_to else None
-            return TurnFinished(event_id, command.id, item.text, item.after, to, item.is_degraded)
+            return TurnFinished(
+                event_id,
+                command.id,
+                item.text,
+                item.after,
+                transfer_to=Party(item.transfer_to) if item.transfer_to else None,
+                transfer_next=tuple(Party(one) for one in item.transfer_next),
+                is_degraded=item.is_degraded,
+            )
         case _:
             return None

@@ -5,9 +5,9 @@ that does not fit (stale, late, twice) gives the state back unchanged. What is s
 here: the flow hands the agent a `Cue`, and the agent's turn comes back as events.
 
     NEW -> RINGING -> THINKING <-> LISTENING
-                         |  (goodbye, transfer)
+                         |  (goodbye, transfer, voicemail)
                          v
-                      PARTING -> HANGING_UP | TRANSFERRING -> ENDED
+                      PARTING -> HANGING_UP | TRANSFERRING | RECORDING -> ENDED
 """
 
 from collections.abc import Callable
@@ -76,7 +76,7 @@ def _on_tones_collected(draft: Draft, event: ev.TonesCollected) -> None:
 def _on_input(
     draft: Draft, event: ev.SpeechRecognized | ev.TonesCollected, cue: Cue, words: str
 ) -> None:
-    if not draft.heard(event.operation_context):
+    if not _has_floor(draft, event.operation_context):
         return
     if cue.text.strip():
         _take_input(draft, cue, words, event.id)
@@ -85,7 +85,8 @@ def _on_input(
 
 
 def _on_recognize_failed(draft: Draft, event: ev.RecognizeFailed) -> None:
-    if not draft.heard(event.operation_context):
+    is_service = event.reason is ev.RecognizeFailure.SERVICE
+    if not _has_floor(draft, event.operation_context, is_trouble=is_service):
         return
     match event.reason:
         case ev.RecognizeFailure.SILENCE:
@@ -97,13 +98,28 @@ def _on_recognize_failed(draft: Draft, event: ev.RecognizeFailed) -> None:
 
 
 def _on_recognize_canceled(draft: Draft, event: ev.RecognizeCanceled) -> None:
-    if not draft.heard(event.operation_context):
+    if not _has_floor(draft, event.operation_context):
         return
     draft.set(failures=draft.state.failures + 1)
     if draft.state.failures < MAX_FAILURES:
         draft.listen("")  # what was to be said was said, or called off with it
     else:
         draft.hang_up()  # somebody calls off every listen: without end this would go round
+
+
+def _has_floor(draft: Draft, operation_context: str, *, is_trouble: bool = False) -> bool:
+    """Close the Listen that has ended; False if there is nothing to respond to.
+
+    The end of a message, by whatever means, is the end of the call.
+    """
+    is_message = draft.state.phase is Phase.RECORDING
+    if not draft.heard(operation_context):
+        return False
+    if is_message and is_trouble:
+        leg.voicemail_failed(draft)
+    elif is_message:
+        draft.goodbye()
+    return not is_message
 
 
 def _take_input(draft: Draft, cue: Cue, words: str, event_id: str) -> None:
@@ -170,12 +186,14 @@ def _on_turn_finished(draft: Draft, event: ev.TurnFinished) -> None:
 
 def _after_turn(draft: Draft, event: ev.TurnFinished, after: After) -> None:
     is_chat = draft.state.channel is Channel.CHAT
-    if after is After.LISTEN or (is_chat and after is After.TRANSFER):
+    if after is After.LISTEN or (is_chat and after is not After.HANG_UP):
         draft.listen(event.text)
     elif is_chat:
         draft.hang_up()
     else:
-        draft.set(phase=Phase.PARTING, after=after, transfer_to=event.transfer_to)
+        draft.set(phase=Phase.PARTING, after=after)
+        if draft.state.cue is not CueKind.TRANSFER_NEXT:  # for that one it is known
+            draft.set(transfer_to=event.transfer_to, transfer_next=event.transfer_next)
         if event.text:
             speak = draft.issue(Speak, agent=draft.state.agent, text=event.text)
             draft.set(prompt=speak)
@@ -193,7 +211,7 @@ def _on_prompt_started(draft: Draft, event: ev.PromptStarted) -> None:
 
 def _on_prompt_over(draft: Draft, event: ev.PromptFinished | ev.PromptFailed) -> None:
     draft.close(CommandId(event.operation_context))
-    if draft.state.phase is Phase.PARTING and event.operation_context == draft.state.prompt:
+    if draft.is_parting_with("speak", event.operation_context):
         draft.leave()
 
 
@@ -202,6 +220,8 @@ def _on_prompt_over(draft: Draft, event: ev.PromptFinished | ev.PromptFailed) ->
 
 def _on_command_done(draft: Draft, event: ev.CommandDone) -> None:
     draft.close(event.command_id)
+    if draft.is_parting_with("startrecording", event.command_id):
+        leg.recording_started(draft)
 
 
 def _on_command_failed(draft: Draft, event: ev.CommandFailed) -> None:
@@ -211,8 +231,12 @@ def _on_command_failed(draft: Draft, event: ev.CommandFailed) -> None:
         leg.on_call_ended(draft, ev.CallEnded(event.id))
     elif kind in ("answer", "dial"):
         draft.end("failed")
+    elif kind == "listen" and draft.state.phase is Phase.RECORDING:
+        leg.voicemail_failed(draft)
     elif kind in ("listen", "runturn"):
         _had_trouble(draft)
+    elif draft.is_parting_with("startrecording", event.command_id):
+        leg.voicemail_failed(draft)
     elif kind == "transfer":
         leg.transfer_failed(draft, ev.TransferFailure.FAILED)
     elif kind == "speak":
@@ -227,6 +251,9 @@ def _on_call_found_silent(draft: Draft, event: ev.CallFoundSilent) -> None:
     elif state.phase is Phase.LISTENING and state.channel is Channel.CALL:
         draft.close(state.prompt)
         _was_silent(draft)
+    elif state.phase is Phase.RECORDING:
+        draft.close(state.prompt)
+        draft.goodbye()
     elif state.phase is Phase.PARTING:
         draft.close(state.prompt)
         draft.leave()

@@ -113,7 +113,25 @@ def on_transfer_failed(draft: Draft, event: ev.TransferFailed) -> None:
 
 
 def transfer_failed(draft: Draft, reason: ev.TransferFailure) -> None:
-    """Tell the caller, who is still with us."""
-    if draft.state.phase is Phase.TRANSFERRING:
-        draft.close(draft.state.prompt)
+    """Try the next person, or tell the caller, who is still with us, that nobody is there."""
+    if draft.state.phase is not Phase.TRANSFERRING:
+        return
+    draft.close(draft.state.prompt)
+    if draft.state.transfer_next:
+        target, *others = draft.state.transfer_next
+        draft.set(transfer_to=target, transfer_next=tuple(others))
+        draft.respond(Cue(CueKind.TRANSFER_NEXT, reason))
+    else:
         draft.respond(Cue(CueKind.TRANSFER_FAILED, reason))
+
+
+def recording_started(draft: Draft) -> None:
+    """Let the caller leave the message that the recording was begun for."""
+    draft.set(outcome="voicemail")
+    draft.respond(Cue(CueKind.VOICEMAIL))
+
+
+def voicemail_failed(draft: Draft) -> None:
+    """Tell the caller, who is still with us, that no message can be left."""
+    draft.set(outcome="")
+    draft.respond(Cue(CueKind.VOICEMAIL_FAILED))

@@ -31,6 +31,8 @@ class Phase(StrEnum):
     PARTING = "parting"
     """Our last words are being said; ``after`` follows them."""
     TRANSFERRING = "transferring"
+    RECORDING = "recording"
+    """The caller leaves a message."""
     HANGING_UP = "hanging_up"
     ENDED = "ended"
 
@@ -48,7 +50,7 @@ class CallState:
     reason: str = ""
     """Why we called, for an outbound call."""
     is_recorded: bool = False
-    """The call is to be recorded, from the greeting on."""
+    """The call is to be recorded: from the greeting on, or for a message."""
 
     caller: Party | None = None
     """The person on the line, whoever dialled."""
@@ -62,9 +64,11 @@ class CallState:
     cue: CueKind | None = None
     """What the current turn responds to."""
     prompt: CommandId = NO_COMMAND
-    """What we wait for: the Listen, the last Speak, or the Transfer. Else empty."""
+    """What we wait for: the Listen, the last Speak, the Transfer or StartRecording. Else empty."""
     after: After = After.LISTEN
     transfer_to: Party | None = None
+    transfer_next: tuple[Party, ...] = ()
+    """Whom to try if that fails, in this order."""
 
     silences: int = 0
     """Listens in a row in which nobody spoke."""
@@ -78,5 +82,5 @@ class CallState:
     open: tuple[CommandId, ...] = ()
     """Commands decided and not known to be done: what the outbox must hold."""
     outcome: str = ""
-    """How the session ended: ``transferred``, ``completed``, ``caller_left``, ``not_connected``,
-    ``failed``; empty while it goes on."""
+    """How the session ended: ``transferred``, ``voicemail``, ``completed``, ``caller_left``,
+    ``not_connected``, ``failed``; empty while it goes on."""

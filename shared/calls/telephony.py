@@ -14,9 +14,7 @@ from typing import TypeVar
 from azure.communication.callautomation import (
     CallConnectionProperties,
     CallConnectionState,
-    DtmfTone,
     PhoneNumberIdentifier,
-    RecognizeInputType,
     RecordingChannel,
     RecordingContent,
     RecordingFormat,
@@ -29,6 +27,7 @@ from shared.calls.attempts import attempt, repeatability
 from shared.calls.commands import Answer, Dial, HangUp, Listen, Speak, StartRecording, Transfer
 from shared.calls.events import CommandFailure, Party
 from shared.calls.failures import TelephonyError
+from shared.calls.hearing import MESSAGE_KEYS, words_or_keys
 from shared.calls.identifiers import identifier_of, phone_number_of
 from shared.calls.sources import source_of
 from shared.clock import Clock, SystemClock
@@ -38,8 +37,6 @@ from shared.types import CallConnectionId, SessionId
 _NO_CALL = CallConnectionId("00000000-0000-0000-0000-000000000000")
 _ALREADY_RECORDED = frozenset({8553, 8559})
 """Subcodes of a second recording of one call."""
-_MAX_TONES = 16
-_INTER_TONE_S = 3
 
 T = TypeVar("T")
 
@@ -170,24 +167,27 @@ class Telephony:
     async def listen(
         self, call: CallConnectionId, command: Listen, voice: Voice, sound_url: str | None = None
     ) -> None:
-        """Queue the last sentence, which the caller may interrupt, and listen in its language."""
-        # Typed as int, but seconds are multiplied by 1000 on the way: fractions are meant.
-        end_silence_s: int = self._options.end_silence_ms / 1000  # type: ignore[assignment]
+        """Queue the last sentence, which the caller may interrupt, and listen in its language.
+
+        While the caller leaves a message, nothing is listened to but the keys.
+        """
+        if command.is_message:
+            hearing = MESSAGE_KEYS
+        else:
+            options = self._options
+            hearing = words_or_keys(
+                voice.locale,
+                initial_silence_s=options.initial_silence_s,
+                end_silence_ms=options.end_silence_ms,
+            )
         await self._run(
             "listen",
             lambda: self._connection(call).start_recognizing_media(
-                RecognizeInputType.SPEECH_OR_DTMF,
-                identifier_of(command.target),
+                target_participant=identifier_of(command.target),
                 play_prompt=source_of(command.text, voice, sound_url) if command.text else None,
-                interrupt_prompt=True,
                 interrupt_call_media_operation=False,
                 operation_context=command.id,
-                initial_silence_timeout=self._options.initial_silence_s,
-                end_silence_timeout=end_silence_s,
-                speech_language=voice.locale,
-                dtmf_inter_tone_timeout=_INTER_TONE_S,
-                dtmf_max_tones_to_collect=_MAX_TONES,
-                dtmf_stop_tones=[DtmfTone.POUND],
+                **hearing,
             ),
             is_repeatable=False,
         )

@@ -69,6 +69,8 @@ class ToolServices:
     """Queue name (lower case) to the phone number that answers it."""
     clock: Clock
     new_id: Callable[[str], str] = new_reference
+    takes_voicemail: bool = False
+    """Whether a message that a caller leaves can be made into text."""
 
 
 @dataclass(slots=True)

@@ -4,6 +4,8 @@ These tools ask; the call performs the transfer afterwards and reports what came
 says that somebody was reached.
 """
 
+from collections.abc import Mapping
+
 from shared.tools.banking import CLIENT_ID_PROPERTY
 from shared.tools.context import CALLER_NUMBER, ToolContext
 from shared.tools.failures import ToolRefusedError, ToolRetryError
@@ -132,11 +134,17 @@ def _transfer(queue_id: str, context: ToolContext) -> Json:
     return {
         "success": True,
         "transfer_requested": True,
-        "transfer": {"target": queues[queue]},
+        "transfer": {"target": queues[queue], "next": _others(queue, queues)},
         "queue_id": queue,
         "reference_id": context.services.new_id("ESC"),
         "message": "The transfer will be tried when you have finished speaking. Tell the caller.",
     }
+
+
+def _others(queue: str, queues: Mapping[str, str]) -> list[str]:
+    """Whom to try when *queue* does not answer: the people for everything."""
+    general = queues.get(DEFAULT_QUEUE)
+    return [general] if general not in (None, queues[queue]) else []
 
 
 async def schedule_callback(arguments: Json, context: ToolContext) -> Json:

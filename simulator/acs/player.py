@@ -9,11 +9,11 @@ from simulator.acs import results
 from simulator.acs.calls import SimCall
 from simulator.acs.courier import Courier
 from simulator.acs.errors import Json
-from simulator.acs.media import Operation, Play, Recognize, Source
+from simulator.acs.media import Operation, Play, Recognize, RecognizeOptions, Source
 from simulator.acs.pace import Pace
 from simulator.acs.recognition import judge, may_cut_prompt
 from simulator.acs.results import Result
-from simulator.acs.script import HangUp, Press, Say, Stay, Step
+from simulator.acs.script import HangUp, Mumble, Press, Say, Stay, Step
 from simulator.acs.tape import Clip, Piece, duration_s
 from simulator.acs.tasks import TaskSet
 from simulator.acs.voicebox import Utterance, Voicebox
@@ -151,7 +151,7 @@ class Player:
         step = await self._prompt(operation, clips) if operation.sources else None
         has_cut_in = step is not None
         if step is None:
-            step = await self._reaction(self._pace.scaled_s(operation.options.initial_silence_s))
+            step = await self._noticed(operation.options)
         if isinstance(step, HangUp):
             self._phone.act(step)
             return
@@ -168,6 +168,16 @@ class Player:
             self._phone.recognized()
         name = "RecognizeCompleted" if verdict.result.is_success else "RecognizeFailed"
         self._finish(operation, name, verdict.result, verdict.extra)
+
+    async def _noticed(self, options: RecognizeOptions) -> Step | None:
+        """What the caller does within the time there is; where only keys count, words pass by."""
+        loop = asyncio.get_running_loop()
+        ends_at = loop.time() + self._pace.scaled_s(options.initial_silence_s)
+        while True:
+            step = await self._reaction(max(0.0, ends_at - loop.time()))
+            if options.takes_speech or not isinstance(step, Say | Mumble):
+                return step
+            await self._act(step, is_prompt=False)
 
     async def _prompt(self, operation: Recognize, clips: list[Clip]) -> Step | None:
         """Speak the prompt; returns what the caller did if that ended it early."""

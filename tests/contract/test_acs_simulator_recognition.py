@@ -116,7 +116,7 @@ async def test_recognition_ends_in_the_documented_way(
 ) -> None:
     """The app decides by the subcode what to say next."""
     async with build_stage() as stage:
-        phone, connection = await stage.answer([step])
+        phone, connection = await stage.answer([step, Stay()])
         await listen(connection, "Well?", "r1", input_type=kind, **options)
         name = "RecognizeCompleted" if found else "RecognizeFailed"
         event = await stage.app.wait_for(name, "r1")
@@ -125,6 +125,17 @@ async def test_recognition_ends_in_the_documented_way(
         assert found.items() <= result.items()
         if sub_code == 8510:
             assert isinstance(phone.transcript[-1], SilentFor)
+
+
+async def test_words_pass_by_where_only_keys_count() -> None:
+    """A caller leaves a message of as many sentences as they like; the key ends it."""
+    async with build_stage() as stage:
+        phone, connection = await stage.answer([Say("one"), Mumble(), Say("two"), Press("#")])
+        keys = {"interrupt_prompt": False, "dtmf_stop_tones": [DtmfTone.POUND]}
+        await listen(connection, "Go on.", "r1", input_type=DTMF, **keys)
+        done = await stage.app.wait_for("RecognizeCompleted", "r1")
+    assert done["data"]["resultInformation"]["subCode"] == 8514
+    assert [one.text for one in phone.said] == ["one", "two"]
 
 
 async def test_canceled_recognition_keeps_the_step_for_the_next() -> None:

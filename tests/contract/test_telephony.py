@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -172,6 +173,20 @@ async def test_listen_sends_every_limit(acs: AcsRecorder, telephony: Telephony) 
         },
         "operationContext": "listen-1",
     }
+
+
+async def test_listen_to_a_message_waits_for_a_key_only(
+    acs: AcsRecorder, telephony: Telephony
+) -> None:
+    """Speech would end at the first pause, and a prompt that yields would end the wait at 2 s."""
+    await telephony.listen(ON_CALL, replace(LISTEN, is_message=True), VOICE)
+    (request,) = acs.requests
+    assert request.body["recognizeInputType"] == "dtmf"
+    options = request.body["recognizeOptions"]
+    assert (options["interruptPrompt"], options["initialSilenceTimeoutInSeconds"]) == (False, 120)
+    assert options["dtmfOptions"]["maxTonesToCollect"] == 1
+    assert options["dtmfOptions"]["stopTones"] == ["pound"]
+    assert request.body["playPrompt"]["text"]["text"] == LISTEN.text
 
 
 async def test_listen_without_words_sends_no_prompt(acs: AcsRecorder, telephony: Telephony) -> None:

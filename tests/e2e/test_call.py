@@ -10,7 +10,7 @@ from simulator.app_client import AppClient
 from simulator.demo import run as run_demo
 from simulator.event_grid import Chaos as GridChaos
 from simulator.model import Fault, Timing
-from simulator.stack import CALLEE, CALLER, FRAUD_DESK, Plan, Stack
+from simulator.stack import CALLEE, CALLER, FRAUD_DESK, GENERAL_DESK, Plan, Stack
 from tests.e2e.calls import (
     LIMIT_S,
     QUICK,
@@ -162,12 +162,44 @@ async def test_call_comes_back_when_the_person_is_busy() -> None:
     """A failed transfer is told, and the conversation goes on (G6)."""
     async with Stack(PLAN) as stack, AppClient(stack) as app:
         stack.acs.phones[FRAUD_DESK].outcome = "busy"
+        stack.acs.phones[GENERAL_DESK].outcome = "declined"
         lines = stack.script.caller[:5]
         call = await play(stack, lines)
         session = await look(stack, app, call)
     assert any("couldn't reach anyone" in text for text in spoken(call))
     assert reason_of(call) == "caller_hung_up"
     assert session["outcome"] == "caller_left"
+
+
+async def test_call_reaches_the_general_desk_when_the_specialist_is_busy() -> None:
+    """Somebody else may help as well; the caller is told whom we try."""
+    async with Stack(PLAN) as stack, AppClient(stack) as app:
+        stack.acs.phones[FRAUD_DESK].outcome = "busy"
+        call = await play(stack)
+        session = await look(stack, app, call)
+    assert any("trying our general desk" in text for text in spoken(call))
+    assert reason_of(call) == "transferred"
+    assert session["outcome"] == "transferred"
+
+
+MESSAGE = (Say("I want to leave a message."), Say("Call me about my mortgage."))
+
+
+@pytest.mark.parametrize("end", [Press("#"), HangUp()], ids=["key", "hang-up"])
+async def test_call_leaves_a_message_that_becomes_text_in_the_session(end: Step) -> None:
+    """From the agent's tool over the recording to the words that somebody will read."""
+    async with Stack(PLAN) as stack, AppClient(stack) as app:
+        stack.speech.hear("call me about my mortgage")
+        call = await stack.acs.ring(caller=CALLER, callee=CALLEE, script=[*MESSAGE, end])
+        await call.ended(LIMIT_S)
+        session = await look(stack, app, call)
+        async with asyncio.timeout(LIMIT_S):
+            while not (texts := recordings_of(session)):
+                session = await look(stack, app, call)
+    assert any("Please leave your message" in text for text in spoken(call))
+    assert texts == ["call me about my mortgage"]
+    assert session["outcome"] == "voicemail"
+    assert ("Goodbye." in spoken(call)[-1]) == (end == Press("#"))
 
 
 @pytest.mark.parametrize(

@@ -58,6 +58,7 @@ _MAKERS: tuple[Callable[[EventId, CommandId, Random], ev.Event], ...] = (
         rng.choice(_TEXTS),
         rng.choice(list(After)),
         rng.choice((None, PERSON)),
+        rng.choice(((), (PERSON,))),
         rng.random() < 0.3,
     ),
 )

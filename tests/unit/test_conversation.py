@@ -240,7 +240,7 @@ async def test_conversation_refuses_a_handoff_without_an_edge() -> None:
 
 async def test_conversation_ends_in_a_transfer_when_a_tool_asks_for_one() -> None:
     """The model announces it, without tools to do something else, then the call goes over."""
-    transfer: Json = {"success": True, "transfer": {"target": "+15550001111"}}
+    transfer: Json = {"success": True, "transfer": {"target": "+15550001111", "next": ["+1555"]}}
     model = FakeChatModel(
         [completion(call("transfer_call_to_call_center"))], ["I try to connect you.", completion()]
     )
@@ -248,6 +248,17 @@ async def test_conversation_ends_in_a_transfer_when_a_tool_asks_for_one() -> Non
     finished = items[-1]
     assert isinstance(finished, Finished)
     assert (finished.after, finished.transfer_to) == (After.TRANSFER, "4:+15550001111")
+    assert finished.transfer_next == ("4:+1555",)
+    assert model.offered[1] == []
+
+
+async def test_conversation_ends_in_a_recording_when_a_tool_asks_for_one() -> None:
+    """The model announces it; the call does the rest."""
+    model = FakeChatModel([completion(call("leave_voicemail"))], ["I get it ready.", completion()])
+    toolbox = FakeToolbox({"leave_voicemail": {"success": True, "voicemail_requested": True}})
+    finished = (await run(model, request(), toolbox))[-1]
+    assert isinstance(finished, Finished)
+    assert (finished.text, finished.after) == ("I get it ready.", After.VOICEMAIL)
     assert model.offered[1] == []
 
 
@@ -332,7 +343,10 @@ async def test_conversation_closes_the_model_when_it_is_cancelled() -> None:
         (CueKind.SILENCE, 9, LINES.reprompts[2], After.LISTEN),
         (CueKind.NOT_UNDERSTOOD, 1, LINES.not_understood, After.LISTEN),
         (CueKind.TROUBLE, 1, LINES.trouble, After.LISTEN),
+        (CueKind.TRANSFER_NEXT, 0, LINES.transfer_next, After.TRANSFER),
         (CueKind.TRANSFER_FAILED, 0, LINES.transfer_failed, After.LISTEN),
+        (CueKind.VOICEMAIL, 0, LINES.voicemail, After.LISTEN),
+        (CueKind.VOICEMAIL_FAILED, 0, LINES.voicemail_failed, After.LISTEN),
         (CueKind.GOODBYE, 0, LINES.goodbye, After.HANG_UP),
     ],
 )

@@ -270,6 +270,115 @@ def test_flow_tells_the_caller_when_the_person_does_not_answer() -> None:
     assert (cue.kind, cue.text) == (CueKind.TRANSFER_FAILED, "busy")
 
 
+def test_flow_tries_the_next_person_before_it_gives_up() -> None:
+    """The specialist is busy: the general desk may still help, and the caller is told."""
+    walk = Walk().listening().says()
+    desk = ev.Party("4:+15550007777")
+    walk.turn_ends("I try.", after=After.TRANSFER, transfer_to=PERSON, transfer_next=(desk,))
+    walk.on(ev.PromptFinished, walk.state.prompt)
+    walk.on(ev.TransferFailed, walk.state.prompt, ev.TransferFailure.BUSY)
+    assert walk.command(RunTurn).cue.kind is CueKind.TRANSFER_NEXT
+    walk.turn_ends("I try the desk.", after=After.TRANSFER)
+    transfer = walk.on(ev.PromptFinished, walk.state.prompt).command(Transfer)
+    assert transfer.target == desk
+    walk.on(ev.TransferFailed, transfer.id, ev.TransferFailure.NO_ANSWER)
+    assert walk.command(RunTurn).cue.kind is CueKind.TRANSFER_FAILED
+
+
+def test_flow_forgets_whom_an_earlier_transfer_was_to_try() -> None:
+    """What was to follow the first attempt must not follow the second."""
+    walk = Walk().listening().says()
+    walk.turn_ends("I try.", after=After.TRANSFER, transfer_to=PERSON, transfer_next=(CALLER,))
+    walk.on(ev.PromptFinished, walk.state.prompt)
+    walk.on(ev.TransferFailed, walk.state.prompt, ev.TransferFailure.BUSY)
+    walk.turn_ends("Sorry.", after=After.LISTEN).says()
+    walk.turn_ends("I try again.", after=After.TRANSFER, transfer_to=PERSON)
+    walk.on(ev.PromptFinished, walk.state.prompt)
+    walk.on(ev.TransferFailed, walk.state.prompt, ev.TransferFailure.BUSY)
+    assert walk.command(RunTurn).cue.kind is CueKind.TRANSFER_FAILED
+
+
+def asked_for_voicemail() -> Walk:
+    """The agent has announced it, and the recording is to begin."""
+    walk = Walk().listening().says("a message, please")
+    walk.turn_ends("I get it ready.", after=After.VOICEMAIL)
+    return walk.on(ev.PromptFinished, walk.state.prompt)
+
+
+def leaving_message() -> Walk:
+    """The recording runs and the caller has been told to speak."""
+    walk = asked_for_voicemail()
+    walk.on(ev.CommandDone, walk.command(StartRecording).id)
+    return walk.turn_ends("Please speak now.")
+
+
+def test_flow_lets_the_caller_speak_when_the_recording_runs() -> None:
+    """Not before: what is said before it runs would be lost."""
+    walk = asked_for_voicemail()
+    assert walk.state.is_recorded
+    assert [type(one) for one in walk.step.commands] == [StartRecording]
+    walk.on(ev.CommandDone, walk.command(StartRecording).id)
+    assert walk.command(RunTurn).cue.kind is CueKind.VOICEMAIL
+    listen = walk.turn_ends("Please speak now.").command(Listen)
+    assert (listen.text, listen.is_message) == ("Please speak now.", True)
+    assert (walk.state.phase, walk.state.outcome) == (Phase.RECORDING, "voicemail")
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        lambda about: (ev.TonesCollected, about, "#"),
+        lambda about: (ev.TonesCollected, about, ""),
+        lambda about: (ev.RecognizeFailed, about, ev.RecognizeFailure.SILENCE),
+        lambda about: (ev.RecognizeCanceled, about),
+        lambda _: (ev.CallFoundSilent,),
+    ],
+)
+def test_flow_says_goodbye_when_a_message_is_over(end: Any) -> None:
+    """However it ends: a key, two minutes, or a callback that never came."""
+    walk = leaving_message()
+    listen = walk.state.prompt
+    walk.on(*end(listen))
+    assert walk.command(RunTurn).cue.kind is CueKind.GOODBYE
+    walk.turn_ends("Goodbye.").on(ev.PromptFinished, walk.state.prompt)
+    assert walk.command(HangUp)
+    walk.on(ev.CallEnded)
+    assert walk.state.outcome == "voicemail"
+    assert listen not in walk.state.open
+
+
+def test_flow_keeps_the_message_of_a_caller_who_hangs_up() -> None:
+    """The usual end of a message."""
+    assert leaving_message().on(ev.CallEnded).state.outcome == "voicemail"
+
+
+def test_flow_promises_no_message_that_is_not_recorded() -> None:
+    """The recording cannot be started: the caller is told, and may ask for something else."""
+    walk = asked_for_voicemail()
+    recording = walk.command(StartRecording)
+    walk.on(ev.CommandFailed, recording.id, ev.CommandFailure.REJECTED)
+    assert walk.command(RunTurn).cue.kind is CueKind.VOICEMAIL_FAILED
+    walk.turn_ends("Sorry, no message.")
+    assert (walk.state.phase, walk.state.outcome) == (Phase.LISTENING, "")
+
+
+def test_flow_tells_the_caller_when_a_message_could_not_be_asked_for() -> None:
+    """ACS could not play the prompt: the caller does not know that it is their turn."""
+    for failed in (ev.CommandFailed, ev.RecognizeFailed):
+        walk, reason = leaving_message(), ev.RecognizeFailure.SERVICE
+        what = ev.CommandFailure.UNAVAILABLE if failed is ev.CommandFailed else reason
+        walk.on(failed, walk.state.prompt, what)
+        assert walk.command(RunTurn).cue.kind is CueKind.VOICEMAIL_FAILED
+        assert walk.state.outcome == ""
+
+
+def test_flow_takes_no_message_in_a_chat() -> None:
+    """Whoever writes has left a message already."""
+    walk = Walk().on(ev.ChatOpened).turn_ends().on(ev.TextReceived, "a message")
+    walk.turn_ends("I get it ready.", after=After.VOICEMAIL)
+    assert walk.state.phase is Phase.LISTENING
+
+
 def test_flow_calls_everything_off_when_the_caller_hangs_up() -> None:
     """Nothing is done on a call that is over."""
     walk = Walk().listening().says()

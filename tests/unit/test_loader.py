@@ -31,7 +31,10 @@ DEFAULTS: Json = {
         "trouble": "t",
         "offer_human": "o",
         "goodbye": "g",
+        "transfer_next": "x",
         "transfer_failed": "f",
+        "voicemail": "v",
+        "voicemail_failed": "vf",
         "fillers": ["w"],
     },
 }

@@ -2,6 +2,7 @@
 
 import pytest
 
+from shared.agent.definition import LINE_NAMES
 from shared.agent.loader import (
     DEFINITIONS,
     AgentDefinition,
@@ -85,11 +86,7 @@ def test_shipped_lines_can_be_spoken(agent: AgentDefinition) -> None:
         agent.greeting,
         agent.return_greeting,
         *lines.reprompts,
-        lines.not_understood,
-        lines.trouble,
-        lines.offer_human,
-        lines.goodbye,
-        lines.transfer_failed,
+        *(getattr(lines, name) for name in LINE_NAMES),
         *lines.fillers,
     ):
         text = render_line(template, variables)

@@ -245,5 +245,5 @@ def test_repertoire_is_what_a_stranger_hears() -> None:
     assert "Thank you for calling Contoso Bank. How can I help you today?" in lines[0]
     assert "Thank you for calling Contoso Bank. Goodbye." in lines[0]
     assert "One moment, please." in lines[0]
-    assert all(len(set(one)) == len(one) == 12 for one in lines)
+    assert all(len(set(one)) == len(one) == 15 for one in lines)
     assert not any("{" in text for one in lines for text in one)

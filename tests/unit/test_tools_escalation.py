@@ -16,7 +16,7 @@ async def test_transfer_asks_for_the_queues_number() -> None:
         "transfer_call_to_call_center", {"queue_id": "Fraud", "reason": "charge"}, context()
     )
     assert result["success"] is True
-    assert result["transfer"] == {"target": "+15555550111"}
+    assert result["transfer"] == {"target": "+15555550111", "next": ["+15555550100"]}
     assert result["queue_id"] == "fraud"
     assert "will be tried" in result["message"]
     assert not {"transferred", "transfer_initiated", "estimated_wait"} & set(result)
@@ -25,7 +25,7 @@ async def test_transfer_asks_for_the_queues_number() -> None:
 async def test_transfer_without_a_queue_goes_to_general() -> None:
     """A caller who just wants a person must reach one."""
     result = await REGISTRY.execute("transfer_call_to_call_center", {"reason": "r"}, context())
-    assert result["transfer"] == {"target": "+15555550100"}
+    assert result["transfer"] == {"target": "+15555550100", "next": []}
 
 
 async def test_transfer_to_an_unknown_queue_names_the_known_ones() -> None:
@@ -56,7 +56,7 @@ async def test_escalate_human_finds_the_department_or_general(department: str, t
     result = await REGISTRY.execute(
         "escalate_human", {"reason": "r", "department": department, "priority": "high"}, context()
     )
-    assert result["transfer"] == {"target": target}
+    assert result["transfer"]["target"] == target
     assert (result["department"], result["priority"]) == (department, "high")
 
 
