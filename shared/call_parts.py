@@ -7,12 +7,14 @@ from typing import Protocol
 from azure.core.credentials_async import AsyncTokenCredential
 
 from shared.agent.conversation import Conversation, TurnLimits
-from shared.agent.loader import DEFINITIONS, AgentDefinition, entry_agent, load_agents
+from shared.agent.loader import AgentDefinition
 from shared.agent.model import ChatModel
+from shared.agent.scenario import Scenario, load_scenario
 from shared.agent.toolbox import RegisteredTools
 from shared.auth.credentials import COGNITIVE_SCOPE, TokenCache
 from shared.auth.signatures import CallbackSigner
 from shared.calls.chat import Chat
+from shared.calls.events import called_number
 from shared.calls.executor import CommandExecutor
 from shared.calls.runner import CallRunner, RunnerTimes
 from shared.calls.state import CallState
@@ -41,6 +43,7 @@ class Parts(Protocol):
     prompts: Lazy[Prompts]
     registry: Lazy[ToolRegistry]
     runner: Lazy[CallRunner]
+    scenario: Lazy[Scenario]
     signer: Lazy[CallbackSigner]
     store: Lazy[SessionStore]
     telephony: Lazy[Telephony]
@@ -52,10 +55,14 @@ class Parts(Protocol):
         ...
 
 
+async def build_scenario(parts: Parts) -> Scenario:
+    """The agents that work together, and who answers which number."""
+    return load_scenario(parts.settings.agent_scenario, await parts.registry.get())
+
+
 async def build_agents(parts: Parts) -> Mapping[AgentName, AgentDefinition]:
-    """The shipped agents."""
-    registry = await parts.registry.get()
-    return load_agents(DEFINITIONS, registry.list_tools())
+    """The agents of the scenario."""
+    return (await parts.scenario.get()).agents
 
 
 async def build_telephony(parts: Parts) -> Telephony:
@@ -111,7 +118,7 @@ async def build_conversation(parts: Parts) -> Conversation:
 async def build_runner(parts: Parts) -> CallRunner:
     """Runs calls; without a speech service, ACS says everything."""
     settings, agents = parts.settings, await parts.agents.get()
-    first = entry_agent(agents).name
+    scenario, our_number = await parts.scenario.get(), settings.acs_source_number
     executor = CommandExecutor(
         telephony=await parts.telephony.get(),
         turns=await parts.conversation.get(),
@@ -121,8 +128,10 @@ async def build_runner(parts: Parts) -> CallRunner:
     return CallRunner(
         await parts.store.get(),
         executor,
-        new_state=lambda session_id: CallState(
-            session_id=session_id, agent=first, is_recorded=settings.record_calls
+        new_state=lambda session_id, event: CallState(
+            session_id=session_id,
+            agent=scenario.agent_for(called_number(event, our_number)),
+            is_recorded=settings.record_calls,
         ),
         clock=parts.clock,
         times=RunnerTimes(

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from shared.agent.conversation import Conversation
     from shared.agent.loader import AgentDefinition
     from shared.agent.model import ChatModel
+    from shared.agent.scenario import Scenario
     from shared.auth.signatures import CallbackSigner, FileSigner
     from shared.auth.tokens import AcsTokenVerifier, JwksCache
     from shared.calls.chat import Chat
@@ -71,6 +72,7 @@ class Resources:
         self.tool_services: Lazy[ToolServices] = part("tool_parts", "tool_services")
         self.tool_desk: Lazy[ToolDesk] = part("tool_parts", "tool_desk")
         # calls
+        self.scenario: Lazy[Scenario] = part("call_parts", "scenario")
         self.agents: Lazy[Mapping[AgentName, AgentDefinition]] = part("call_parts", "agents")
         self.telephony: Lazy[Telephony] = part("call_parts", "telephony")
         self.model: Lazy[ChatModel] = part("call_parts", "model")

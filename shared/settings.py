@@ -70,7 +70,9 @@ class Settings:
     redis_port: int | None
     session_ttl_s: int
 
-    # the agent
+    # the agents
+    agent_scenario: str
+    """The name of a shipped scenario, or the path of a ``.yaml`` file."""
     transfer_targets: Mapping[str, str]
     """Queue name to phone number."""
     filler_after_s: float
@@ -123,6 +125,7 @@ class Settings:
             redis_host=read("REDIS_HOST", default=None),
             redis_port=read("REDIS_PORT", whole, default=None),
             session_ttl_s=read("SESSION_TTL_S", whole, default=86_400),
+            agent_scenario=read("AGENT_SCENARIO", default="bank"),
             transfer_targets=read("TRANSFER_TARGETS", pairs, default={}),
             filler_after_s=read("FILLER_AFTER_S", positive, default=1.5),
             first_sentence_s=read("FIRST_SENTENCE_S", positive, default=4.0),

@@ -7,8 +7,8 @@ from typing import Protocol
 from azure.core.credentials_async import AsyncTokenCredential
 
 from shared.agent.definition import AgentDefinition
-from shared.agent.loader import entry_agent
 from shared.agent.repertoire import repertoire
+from shared.agent.scenario import Scenario
 from shared.auth.credentials import COGNITIVE_SCOPE, TokenCache
 from shared.auth.signatures import FileSigner
 from shared.calls.acs_client import connect_client
@@ -43,6 +43,7 @@ class Parts(Protocol):
 
     clock: Clock
     agents: Lazy[Agents]
+    scenario: Lazy[Scenario]
     credential: Lazy[AsyncTokenCredential]
     file_signer: Lazy[FileSigner]
     redis: Lazy[AzureRedisManager]
@@ -105,7 +106,7 @@ async def build_tts_pool(parts: Parts) -> TtsPool:
 async def build_stt_pool(parts: Parts) -> SttPool:
     """Of connected recognizers for the language of the agent that answers calls."""
     settings, service = parts.settings, await parts.speech.get()
-    locale = entry_agent(await parts.agents.get()).voice.locale
+    locale = (await parts.scenario.get()).entry_agent.voice.locale
 
     async def build() -> Listener:
         return SpeechRecognizer(service, locale=locale)
@@ -132,7 +133,7 @@ async def build_speech_desk(parts: Parts) -> SpeechDesk:
         await parts.tts_pool.get(),
         await parts.stt_pool.get(),
         build_speaker=lambda sound_format: SpeechSynthesizer(service, sound_format=sound_format),
-        voice=entry_agent(await parts.agents.get()).voice,
+        voice=(await parts.scenario.get()).entry_agent.voice,
     )
 
 

@@ -1,7 +1,6 @@
 """The model's answer to what the caller said: model calls, tools and handoffs until it is given."""
 
 import asyncio
-import json
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
@@ -10,6 +9,7 @@ from typing import Protocol
 from shared.agent import prompting
 from shared.agent.completions import Completion, TextDelta, ToolCall
 from shared.agent.loader import AgentDefinition, render_prompt
+from shared.agent.passing import Passing, arguments_of, refused
 from shared.agent.sentences import SentenceCutter
 from shared.agent.turn import (
     After,
@@ -28,7 +28,6 @@ from shared.latency.stages import Stages
 from shared.types import AgentName, Json
 
 MAX_TOOL_CALLS = 8
-MAX_HANDOFFS = 3
 
 
 class ChatModel(Protocol):
@@ -81,7 +80,7 @@ class Answer:
         clock: Clock,
         stages: Stages,
     ) -> None:
-        self.agent = request.agent
+        self._passing = Passing(request, agents)
         self._request = request
         self._agents = agents
         self._model = model
@@ -89,35 +88,56 @@ class Answer:
         self._clock = clock
         self._stages = stages
         self._tool_calls = 0
-        self._handoffs = 0
         self._has_spoken = False
         self._finish = Finished("")
         self._usage: Json = {"model": "", "input_tokens": 0, "output_tokens": 0}
 
+    @property
+    def agent(self) -> AgentName:
+        """Who answers now."""
+        return self._passing.agent
+
     async def items(self, deadline_s: float) -> AsyncGenerator[TurnItem, None]:
         """The turn's items; raises `UpstreamError` when there is no answer."""
         ends_at = self._clock.monotonic() + deadline_s
+        if self._passing.resume():
+            yield Handoff(self.agent)
         while True:
             left_s = ends_at - self._clock.monotonic()
             if left_s <= 0:
                 raise UpstreamTimeoutError("the turn took too long")
-            reply = _Reply("", ())
-            async with aclosing(self._model_call(left_s)) as parts:
-                async for part in parts:
-                    if isinstance(part, Sentence):
-                        self._has_spoken = True
-                        yield part
-                    else:
-                        reply = part
-            if not reply.calls:
-                yield self._finished(reply.text)
-                return
-            if reply.text:
+            introduction = self._passing.introduction()
+            if introduction is not None:
+                if introduction.is_all:
+                    yield self._finished(introduction.text)
+                    return
                 self._has_spoken = True
-                yield Sentence(reply.text)
-            async with aclosing(self._use_tools(reply.calls)) as items:
+                yield Sentence(introduction.text)
+            async with aclosing(self._round(left_s)) as items:
                 async for item in items:
                     yield item
+                    if isinstance(item, Finished):
+                        return
+
+    async def _round(self, deadline_s: float) -> AsyncGenerator[TurnItem, None]:
+        """One model call and the tools it asks for; ends with `Finished` if it asks for none."""
+        reply = _Reply("", ())
+        async with aclosing(self._model_call(deadline_s)) as parts:
+            async for part in parts:
+                if isinstance(part, Sentence):
+                    self._has_spoken = True
+                    yield part
+                else:
+                    reply = part
+        if not reply.calls:
+            yield self._finished(reply.text)
+            return
+        if reply.text:
+            self._has_spoken = True
+            yield Sentence(reply.text)
+        async with aclosing(self._use_tools(reply.calls)) as items:
+            async for item in items:
+                yield item
 
     async def _model_call(self, deadline_s: float) -> AsyncGenerator["Sentence | _Reply", None]:
         """Sentences that are followed by another one, then the rest of the reply.
@@ -156,19 +176,10 @@ class Answer:
                     held = ""
 
     def _messages(self, agent: AgentDefinition) -> list[Json]:
-        request, memory = self._request, self._request.memory
-        handoff = memory.get_context("handoff")
-        variables = {
-            **prompting.line_variables(agent.name, request),
-            "is_authenticated": bool(memory.get_context("authenticated", False)),
-            "client_id": memory.get_context("client_id"),
-            "channel": "phone" if request.channel == "call" else "chat",
-            "handoff": handoff if handoff and handoff.get("to") == agent.name else None,
-            "today": self._clock.now().strftime("%A, %d %B %Y"),
-        }
+        request = self._request
         return prompting.chat_messages(
-            render_prompt(agent, variables),
-            memory.get_history(agent.name),
+            render_prompt(agent, prompting.prompt_variables(agent, request, self._clock.now())),
+            request.memory.get_history(agent.name),
             turn=request.turn,
             utterance=request.cue.text,
         )
@@ -187,11 +198,13 @@ class Answer:
             yield ToolStarted(call.name)
         timed = await asyncio.gather(*(self._timed(call) for call in calls))
         self._stages.reached("tools")
-        results = []
         for call, (result, duration_ms) in zip(calls, timed, strict=True):
             yield ToolFinished(call.name, bool(result.get("success")), duration_ms)
-            results.append((call, result))
-        target = self._target_of([result for _, result in results])
+        results = [(call, result) for call, (result, _) in zip(calls, timed, strict=True)]
+        self._note_ending(results)
+        results, target = self._passing.decide(
+            results, may_switch=self._finish.after is After.LISTEN
+        )
         asked = prompting.assistant_calls([(one.id, one.name, one.arguments) for one in calls])
         # Whom to connect is between the tool and us: the model has no use for the number.
         answers = (
@@ -200,7 +213,6 @@ class Answer:
         )
         yield ToolsRecorded((asked, *answers))
         if target is not None:
-            self.agent = target
             yield Handoff(target)
 
     async def _timed(self, call: ToolCall) -> tuple[Json, float]:
@@ -211,44 +223,29 @@ class Answer:
     async def _run(self, call: ToolCall) -> Json:
         self._tool_calls += 1
         if self._tool_calls > MAX_TOOL_CALLS:
-            return _refusal("limit_reached", "No more tools: answer with what is known.")
-        if call.name not in self._agents[self.agent].tools:
-            return _refusal("unknown_tool", "There is no such tool.")
-        try:
-            arguments = json.loads(call.arguments or "{}")
-        except ValueError:
-            return _refusal("invalid_arguments", "The arguments are not valid JSON.")
-        if not isinstance(arguments, dict):
-            return _refusal("invalid_arguments", "The arguments are not a JSON object.")
-        return await self._toolbox.run(self._request, call.name, arguments)
+            return refused("limit_reached", "No more tools: answer with what is known.")
+        agent = self._agents[self.agent]
+        if call.name not in agent.tools:
+            return refused("unknown_tool", "There is no such tool.")
+        arguments = arguments_of(call)
+        if isinstance(arguments, str):
+            return refused("invalid_arguments", arguments)
+        refusal = self._passing.refusal(call.name, arguments)
+        if refusal is not None:
+            return refusal
+        return await self._toolbox.run(
+            replace(self._request, agent=agent.name), call.name, arguments
+        )
 
-    def _target_of(self, results: Sequence[Json]) -> AgentName | None:
-        """Note a transfer or a voicemail; return the agent that takes over, with a note left."""
-        for result in results:
+    def _note_ending(self, results: Sequence[tuple[ToolCall, Json]]) -> None:
+        """Note a transfer or a voicemail: what follows when the agent has finished speaking."""
+        for _, result in results:
             if result.get("success") and "transfer" in result:
                 target, others = result["transfer"]["target"], result["transfer"]["next"]
                 following = tuple(f"4:{one}" for one in others)
                 self._finish = Finished("", After.TRANSFER, f"4:{target}", following)
             elif result.get("success") and result.get("voicemail_requested"):
                 self._finish = Finished("", After.VOICEMAIL)
-        asked = [one for one in results if one.get("success") and one.get("handoff")]
-        if not asked or self._handoffs >= MAX_HANDOFFS:
-            return None
-        target = AgentName(asked[0]["target_agent"])
-        edges = {edge.to for edge in self._agents[self.agent].handoffs}
-        if target not in edges or target not in self._agents:
-            raise UpstreamError("a tool asked for a handoff that the agent does not have")
-        self._handoffs += 1
-        self._request.memory.set_context(
-            "handoff",
-            {
-                "to": target,
-                "from_agent": self.agent,
-                "caller_said": self._request.cue.text,
-                **asked[0].get("handoff_context", {}),
-            },
-        )
-        return target
 
     # --- words --------------------------------------------------------------------------------
 
@@ -261,7 +258,3 @@ class Answer:
         self._usage["model"] = completion.model
         self._usage["input_tokens"] += completion.input_tokens
         self._usage["output_tokens"] += completion.output_tokens
-
-
-def _refusal(error: str, message: str) -> Json:
-    return {"success": False, "error": error, "message": message}

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 from shared.agent.answer import Answer, ChatModel, Toolbox
 from shared.agent.loader import AgentDefinition, render_line
-from shared.agent.prompting import line_variables
+from shared.agent.prompting import greeting_variables
+from shared.agent.templates import TemplateInvalidError
 from shared.agent.turn import After, CueKind, Finished, Sentence, TurnItem, TurnRequest
 from shared.clock import Clock
 from shared.errors import AgentNotFoundError, AppError, UpstreamTimeoutError
@@ -33,6 +34,9 @@ class TurnLimits:
     turn_s: float = 15.0
     """Then the turn has failed."""
 
+
+LAST_RESORT = "Sorry, something went wrong on our side. How can I help you?"
+"""Said in the place of a line that cannot be written although it could when it was loaded."""
 
 _AFTER = {CueKind.GOODBYE: After.HANG_UP, CueKind.TRANSFER_NEXT: After.TRANSFER}
 """What follows a canned line, where it is not the caller's turn to speak."""
@@ -71,7 +75,7 @@ class Conversation:
         has_spoken = False
         answer = Answer(request, self._agents, self._model, self._toolbox, self._clock, stages)
         try:
-            async with aclosing(self._paced(answer.items(self._limits.turn_s), agent)) as items:
+            async with aclosing(self._paced(answer)) as items:
                 async for item in items:
                     if isinstance(item, Sentence | Finished) and not has_spoken:
                         stages.reached("first_sentence")
@@ -81,14 +85,13 @@ class Conversation:
             logger.warning("turn degraded", extra={"error": error.code, "turn": request.turn})
             yield self._ladder(self._agents[answer.agent], request)
 
-    async def _paced(
-        self, answer: AsyncGenerator[TurnItem, None], agent: AgentDefinition
-    ) -> AsyncGenerator[TurnItem, None]:
-        """Pass *answer* on, break long silences, end it at the deadline."""
+    async def _paced(self, answer: Answer) -> AsyncGenerator[TurnItem, None]:
+        """Pass the items of *answer* on, break long silences, end it at the deadline."""
+        answered = answer.items(self._limits.turn_s)
         started_at = self._clock.monotonic()
         moments = [self._limits.filler_after_s, self._limits.first_sentence_s, self._limits.turn_s]
-        fillers = list(agent.lines.fillers[: len(moments) - 1])
-        pending = asyncio.ensure_future(anext(answer, None))
+        said = 0
+        pending = asyncio.ensure_future(anext(answered, None))
         try:
             while True:
                 spent_s = self._clock.monotonic() - started_at
@@ -97,8 +100,10 @@ class Conversation:
                     if len(moments) == 1:
                         raise UpstreamTimeoutError("the turn took too long")
                     moments.pop(0)
-                    if fillers:
-                        yield Sentence(fillers.pop(0))
+                    fillers = self._agents[answer.agent].lines.fillers
+                    if said < len(fillers):
+                        said += 1
+                        yield Sentence(fillers[said - 1])
                     continue
                 item = pending.result()
                 if item is None:
@@ -106,11 +111,11 @@ class Conversation:
                 if isinstance(item, Sentence):
                     moments = moments[-1:]  # not quiet any more: only the deadline is left
                 yield item
-                pending = asyncio.ensure_future(anext(answer, None))
+                pending = asyncio.ensure_future(anext(answered, None))
         finally:
             pending.cancel()
             await asyncio.wait({pending})
-            await answer.aclose()
+            await answered.aclose()
 
     def _canned(self, agent: AgentDefinition, request: TurnRequest) -> Finished:
         """Answer a cue that needs no model."""
@@ -126,7 +131,7 @@ class Conversation:
             case kind:
                 template = getattr(lines, kind)
         after = _AFTER.get(cue.kind, After.LISTEN)
-        return Finished(render_line(template, line_variables(agent.name, request)), after)
+        return Finished(_spoken(template, agent.name, request), after)
 
     def _ladder(self, agent: AgentDefinition, request: TurnRequest) -> Finished:
         """What to say when there is no answer: apologise, offer a person, say goodbye."""
@@ -137,5 +142,13 @@ class Conversation:
             (lines.goodbye, After.HANG_UP),
         ]
         template, after = rungs[min(request.failures, len(rungs) - 1)]
-        text = render_line(template, line_variables(agent.name, request))
-        return Finished(text, after, is_degraded=True)
+        return Finished(_spoken(template, agent.name, request), after, is_degraded=True)
+
+
+def _spoken(template: str, agent: AgentName, request: TurnRequest) -> str:
+    """A line as it is said; one that fails all the same is replaced, never spoken raw."""
+    try:
+        return render_line(template, greeting_variables(agent, request, is_continued=False))
+    except TemplateInvalidError as error:
+        logger.error("line not spoken", extra={"agent": agent, "error": str(error)})
+        return LAST_RESORT

@@ -1,23 +1,31 @@
 """What there is to know of an agent."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 from shared.speech.voices import Voice
 from shared.types import AgentName, ToolName
 
 LINE_VARIABLES = frozenset({"agent_name", "caller_name", "reason"})
-"""What greetings and canned lines may use; fillers use nothing."""
+"""What canned lines may use; fillers use nothing."""
+
+GREETING_VARIABLES = LINE_VARIABLES | {"is_continued"}
+"""What greetings may use. ``is_continued``: the agent goes on at once with what the caller has just
+said to another one, so the greeting asks nothing."""
 
 PROMPT_VARIABLES = LINE_VARIABLES | {
     "is_authenticated",
     "client_id",
     "channel",
     "handoff",
+    "handoffs",
+    "tools",
     "today",
 }
-"""What a prompt may use. ``handoff`` is None or has ``from_agent`` and ``caller_said``, and perhaps
-``reason`` and ``summary``; ``channel`` is ``phone`` or ``chat``; ``caller_name`` and ``client_id``
-are None for a stranger; ``reason`` is empty unless we placed the call."""
+"""What a prompt may use. ``handoff`` is None, or says who passed the caller on and what came along:
+``from_agent``, ``caller_said``, ``reason``, ``summary`` (None where nobody said) and ``details``.
+``handoffs`` are the agent's edges and ``tools`` the names of all its tools; ``channel`` is
+``phone`` or ``chat``; ``caller_name`` and ``client_id`` are None for a stranger; ``reason`` is
+empty unless we placed the call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +63,17 @@ LINE_NAMES = tuple(one.name for one in fields(AgentLines) if one.type is str)
 
 @dataclass(frozen=True, slots=True)
 class HandoffEdge:
-    """To whom a tool leads."""
+    """To whom a tool leads, and how the caller gets there."""
 
     tool: ToolName
     to: AgentName
-    style: str
-    """``announced``: the new agent introduces itself; ``discrete``: it simply goes on."""
+    when: str
+    """The situation in which the agent is to use it, for its prompt."""
+    is_announced: bool = True
+    """The new agent introduces itself; otherwise it simply goes on."""
+    shares_context: bool = True
+    """Why the caller is passed on and who they are goes along; otherwise the new agent begins as
+    with a stranger."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +82,6 @@ class AgentDefinition:
 
     name: AgentName
     description: str
-    is_entry: bool
     greeting: str
     return_greeting: str
     """Said to a caller who has spoken with this agent before in the session."""
@@ -81,3 +93,14 @@ class AgentDefinition:
     handoffs: tuple[HandoffEdge, ...]
     prompt: str
     """Template over `PROMPT_VARIABLES`, the rules of all agents included."""
+
+    def edges_of(self, tool: str) -> tuple[HandoffEdge, ...]:
+        """Where *tool* may lead; none for a tool that keeps the caller with this agent."""
+        return tuple(edge for edge in self.handoffs if edge.tool == tool)
+
+    def with_handoffs(self, handoffs: tuple[HandoffEdge, ...]) -> "AgentDefinition":
+        """The same agent with other edges, and with the tools that belong to them."""
+        before = {edge.tool for edge in self.handoffs}
+        own = [tool for tool in self.tools if tool not in before]
+        tools = tuple(dict.fromkeys([*own, *(edge.tool for edge in handoffs)]))
+        return replace(self, handoffs=handoffs, tools=tools)

@@ -51,14 +51,14 @@ class Fields:
     """
 
     def __init__(self, file: str, content: Json, prefix: str = "") -> None:
-        self._file = file
+        self.file = file
         self._content = content
         self._prefix = prefix
         self._read: set[str] = set()
 
     def error(self, name: str, problem: str) -> AgentDefinitionError:
         """An error about one field."""
-        return AgentDefinitionError(f"{self._file}: {self._prefix}{name} {problem}")
+        return AgentDefinitionError(f"{self.file}: {self._prefix}{name} {problem}")
 
     def text(self, name: str) -> str:
         """A text that is not empty."""
@@ -71,11 +71,19 @@ class Fields:
         """A text, or None where there is none."""
         return None if self._take(name) is None else self.text(name)
 
-    def flag(self, name: str) -> bool:
-        """A boolean; False where it is left out."""
+    def names(self) -> list[str]:
+        """What the mapping holds, for one whose keys are not fixed."""
+        for name in self._content:
+            if not isinstance(name, str):
+                # YAML reads +15551230000 as a number, and yes as a boolean.
+                raise self.error(str(name), "must be written in quotation marks")
+        return list(self._content)
+
+    def flag(self, name: str, *, default: bool = False) -> bool:
+        """A boolean; *default* where it is left out."""
         value = self._take(name)
         if value is None:
-            return False
+            return default
         if not isinstance(value, bool):
             raise self.error(name, "must be true or false")
         return value
@@ -139,7 +147,7 @@ class Fields:
     def _below(self, name: str, value: object) -> "Fields":
         if not isinstance(value, dict):
             raise self.error(name, "must be a mapping")
-        return Fields(self._file, value, f"{self._prefix}{name}.")
+        return Fields(self.file, value, f"{self._prefix}{name}.")
 
     def _take(self, name: str) -> object:
         self._read.add(name)

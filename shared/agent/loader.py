@@ -1,13 +1,20 @@
 """The agents: who they are, what they say without a model, and what they may do.
 
 Each ``*.yaml`` of the folder is one agent, laid over ``_defaults.yaml``. Everything that could go
-wrong in the middle of a call is checked when they are loaded: tools, handoffs, templates.
+wrong in the middle of a call is checked when they are loaded: tools, handoffs, templates. Which of
+them work together, and who answers the phone, is said by a scenario; see `scenario.py`.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
-from shared.agent.checks import check_graph, check_names, check_templates
+from shared.agent.checks import (
+    ToolCatalog,
+    check_edges,
+    check_mentions,
+    check_templates,
+    check_tools,
+)
 from shared.agent.definition import (
     LINE_NAMES,
     AgentDefinition,
@@ -27,46 +34,43 @@ __all__ = [
     "AgentLines",
     "AgentModel",
     "HandoffEdge",
-    "entry_agent",
     "load_agents",
+    "read_voice",
     "render_line",
     "render_prompt",
 ]
 
+STYLES = ("announced", "discrete")
 DEFINITIONS = Path(__file__).with_name("definitions")
 
 
-def load_agents(folder: Path, known_tools: Collection[str]) -> dict[AgentName, AgentDefinition]:
-    """The agents defined in *folder*, the entry agent first.
+def load_agents(folder: Path, tools: ToolCatalog) -> dict[AgentName, AgentDefinition]:
+    """The agents defined in *folder*, by file name; a scenario picks from them.
 
     Args:
         folder: Holds ``_defaults.yaml`` and one file for each agent; see `DEFINITIONS`.
-        known_tools: Names of the registered tools.
+        tools: The registered tools.
 
     Raises:
         AgentDefinitionError: Names the file and the field.
     """
     defaults = read_mapping(folder / "_defaults.yaml")
     agents: dict[AgentName, AgentDefinition] = {}
-    files: dict[AgentName, str] = {}
+    files: dict[AgentName, Fields] = {}
     for path in sorted(folder.glob("*.yaml")):
         if path.name.startswith(("_", ".")):
             continue
         fields = Fields(path.name, merged(defaults, read_mapping(path)))
         agent = _read_agent(fields)
         if agent.name in agents:
-            raise fields.error("name", f"is taken by {files[agent.name]}")
-        check_names(agent, fields, known_tools)
+            raise fields.error("name", f"is taken by {files[agent.name].file}")
+        check_tools(agent, fields, tools)
         check_templates(agent, fields)
-        agents[agent.name], files[agent.name] = agent, path.name
-    check_graph(agents, files)
-    first = entry_agent(agents)
-    return {first.name: first, **agents}
-
-
-def entry_agent(agents: Mapping[AgentName, AgentDefinition]) -> AgentDefinition:
-    """The agent that answers a call."""
-    return next(agent for agent in agents.values() if agent.is_entry)
+        check_mentions(agent, fields, tools)
+        agents[agent.name], files[agent.name] = agent, fields
+    for name, agent in agents.items():
+        check_edges(agent, files[name], agents)
+    return agents
 
 
 def render_prompt(agent: AgentDefinition, variables: Mapping[str, object]) -> str:
@@ -95,11 +99,10 @@ def _read_agent(fields: Fields) -> AgentDefinition:
     agent = AgentDefinition(
         name=AgentName(fields.text("name")),
         description=fields.text("description"),
-        is_entry=fields.flag("entry"),
         greeting=fields.text("greeting"),
         return_greeting=fields.text("return_greeting"),
         lines=_read_lines(fields.section("lines")),
-        voice=_read_voice(fields.section("voice")),
+        voice=read_voice(fields.section("voice")),
         model=_read_model(fields.section("model")),
         tools=tools,
         handoffs=handoffs,
@@ -113,7 +116,9 @@ def _read_edge(fields: Fields) -> HandoffEdge:
     edge = HandoffEdge(
         tool=ToolName(fields.text("tool")),
         to=AgentName(fields.text("to")),
-        style=fields.choice("style", ("announced", "discrete"), default="announced"),
+        when=fields.text("when"),
+        is_announced=fields.choice("style", STYLES, default="announced") == "announced",
+        shares_context=fields.flag("share_context", default=True),
     )
     fields.done()
     return edge
@@ -129,7 +134,8 @@ def _read_lines(fields: Fields) -> AgentLines:
     return lines
 
 
-def _read_voice(fields: Fields) -> Voice:
+def read_voice(fields: Fields) -> Voice:
+    """How somebody sounds."""
     voice = Voice(
         name=fields.text("name"),
         locale=fields.text("locale"),

@@ -2,7 +2,10 @@
 
 import json
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 
+from shared.agent.definition import AgentDefinition
+from shared.agent.handoff import HandoffNote, note_for
 from shared.agent.turn import TurnRequest
 from shared.types import AgentName, Json
 
@@ -12,16 +15,61 @@ MAX_MESSAGES = 80
 _SENT = ("role", "content", "tool_calls", "tool_call_id")
 
 _RESUMED = (
-    "The line was interrupted after your last words. Go on from there; do not repeat what was said."
+    "You have already said your last words above. Go on from there; do not repeat what was said."
 )
 
 
 def line_variables(agent: AgentName, request: TurnRequest) -> Json:
     """What an agent's lines may say; its prompt may say this and more."""
+    note = note_for(request.memory, agent)
+    is_told = note is None or note.shares_context
     return {
         "agent_name": agent,
-        "caller_name": request.memory.get_context("caller_name"),
-        "reason": request.facts.get("reason", ""),
+        "caller_name": _known(request, note, "caller_name"),
+        "reason": request.facts.get("reason", "") if is_told else "",
+    }
+
+
+def greeting_variables(agent: AgentName, request: TurnRequest, *, is_continued: bool) -> Json:
+    """What an agent's greetings may say."""
+    return {**line_variables(agent, request), "is_continued": is_continued}
+
+
+def prompt_variables(agent: AgentDefinition, request: TurnRequest, now: datetime) -> Json:
+    """What an agent's prompt may say."""
+    memory = request.memory
+    note = note_for(memory, agent.name)
+    return {
+        **line_variables(agent.name, request),
+        "is_authenticated": bool(memory.get_context("authenticated", False)),
+        "client_id": _known(request, note, "client_id"),
+        "channel": "phone" if request.channel == "call" else "chat",
+        "handoff": _handoff_variables(note),
+        "handoffs": edge_variables(agent),
+        "tools": list(agent.tools),
+        "today": now.strftime("%A, %d %B %Y"),
+    }
+
+
+def edge_variables(agent: AgentDefinition) -> list[Json]:
+    """The agent's handoffs, as its prompt lists them."""
+    return [{"tool": edge.tool, "to": edge.to, "when": edge.when} for edge in agent.handoffs]
+
+
+def _known(request: TurnRequest, note: HandoffNote | None, key: str) -> object:
+    """A fact about the caller, unless it was not to go along to this agent."""
+    return None if note and note.hides_caller else request.memory.get_context(key)
+
+
+def _handoff_variables(note: HandoffNote | None) -> Json | None:
+    if note is None or note.context is None:
+        return None
+    return {
+        "from_agent": note.from_agent,
+        "caller_said": note.caller_said,
+        "reason": note.context.reason,
+        "summary": note.context.summary,
+        "details": dict(note.context.details),
     }
 
 

@@ -200,6 +200,20 @@ class TextReceived(Event):
     text: str = field(repr=False)
 
 
+def called_number(event: Event | None, our_number: str | None) -> str | None:
+    """The number of ours that a session begins with, as ``+15551230000``; None if with none.
+
+    Args:
+        event: The first event of the session.
+        our_number: The number that we call people from.
+    """
+    if isinstance(event, CallPlaced):
+        return our_number
+    if isinstance(event, CallOffered) and event.callee.raw_id.startswith("4:+"):
+        return event.callee.raw_id.removeprefix("4:")
+    return None
+
+
 # --- results of our own commands --------------------------------------------------------------
 
 

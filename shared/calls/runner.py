@@ -62,7 +62,7 @@ class CallRunner:
         store: SessionStore,
         executor: Executor,
         *,
-        new_state: Callable[[SessionId], CallState],
+        new_state: Callable[[SessionId, Event | None], CallState],
         clock: Clock,
         times: RunnerTimes,
     ) -> None:
@@ -131,7 +131,7 @@ class CallRunner:
         loaded = await self._store.load(visit.session_id, event.id if event else None)
         if loaded.call is None and not may_begin:
             raise SessionNotFoundError("there is no such session, or it has expired")
-        visit.take(loaded, self._new_state(visit.session_id))
+        visit.take(loaded, self._new_state(visit.session_id, event))
         visit.stages.reached("memo_load")
 
     async def _apply(

@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import replace
 
 from shared.errors import ToolNotFoundError
-from shared.tools import auth, banking, escalation, handoffs, knowledge_base, voicemail
+from shared.tools import auth, banking, escalation, handoffs, knowledge_base, people, voicemail
 from shared.tools.arguments import ArgumentRules, closed_parameters
 from shared.tools.context import ToolContext
 from shared.tools.definition import PreparedCall, ToolDefinition
@@ -30,7 +30,7 @@ from shared.tools.policy import ToolPolicy, check, require_confirmation
 from shared.tools.registration import Executor
 from shared.types import Json
 
-MODULES = (auth, banking, handoffs, knowledge_base, escalation, voicemail)
+MODULES = (auth, banking, handoffs, knowledge_base, escalation, voicemail, people)
 """Every module that brings tools, in the order in which they are listed."""
 
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")

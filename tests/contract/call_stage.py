@@ -169,7 +169,7 @@ class Stage:
         return registry
 
     def _agent(self) -> AgentDefinition:
-        shipped = load_agents(DEFINITIONS, self.registry.list_tools())[CONCIERGE]
+        shipped = load_agents(DEFINITIONS, self.registry)[CONCIERGE]
         return replace(shipped, tools=(*shipped.tools, ToolName("note")))
 
     def _store(self, manager: AzureRedisManager, number: int) -> SessionStore:
@@ -201,7 +201,7 @@ class Stage:
         return CallRunner(
             store,
             self._executor(conversation),
-            new_state=lambda session_id: CallState(session_id=session_id, agent=CONCIERGE),
+            new_state=lambda session_id, _: CallState(session_id=session_id, agent=CONCIERGE),
             clock=clock,
             times=self.times,
         )

@@ -154,7 +154,7 @@ def test_fraud_desk_names_the_charge_and_finds_a_person() -> None:
     """The second half of the demonstration, up to the transfer."""
     fraud = Talk("fraud")
     greeting = fraud.says(CHARGE)
-    assert "fraud desk" in greeting.text
+    assert "your recent transactions" in greeting.text
     assert called(greeting) == ("get_recent_transactions", {"limit": 5})
     transactions = [
         {"description": "Coffee", "amount": -4.75, "is_suspicious": False},

@@ -4,98 +4,28 @@ import asyncio
 import json
 from contextlib import aclosing
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
 from shared.agent.conversation import Conversation, TurnLimits
-from shared.agent.loader import DEFINITIONS, AgentModel, load_agents
+from shared.agent.loader import AgentModel
 from shared.agent.turn import (
     After,
-    Cue,
     CueKind,
     Finished,
-    Handoff,
     Sentence,
     ToolFinished,
-    ToolsRecorded,
     ToolStarted,
-    TurnItem,
-    TurnRequest,
 )
 from shared.clock import SystemClock
 from shared.errors import AgentNotFoundError, UpstreamError
 from shared.latency.stages import Stages
-from shared.tools.registry import build_registry
-from shared.types import AgentName, Json, SessionId
+from shared.types import AgentName, Json
 from tests.unit.fakes import FakeChatModel, FakeMemory, FakeToolbox, call, completion
+from tests.unit.turn_stage import AGENTS, CONCIERGE, request, run, said
 
-AGENTS = load_agents(DEFINITIONS, build_registry().list_tools())
-CONCIERGE, FRAUD = AgentName("concierge"), AgentName("fraud")
 LINES = AGENTS[CONCIERGE].lines
 QUICK = TurnLimits(filler_after_s=0.02, first_sentence_s=0.05, turn_s=0.2)
-
-
-def request(
-    kind: CueKind = CueKind.UTTERANCE,
-    text: str = "my balance",
-    *,
-    memory: FakeMemory | None = None,
-    agent: AgentName = CONCIERGE,
-    **more: Any,
-) -> TurnRequest:
-    """A turn to run; an utterance is in the history, as the flow puts it there."""
-    memory = memory or FakeMemory()
-    if kind is CueKind.UTTERANCE and not memory.threads:
-        memory.threads[agent] = [{"role": "user", "content": text, "turn": 2, "n": 1}]
-    details = {"channel": "call", "failures": 0, **more}
-    count = details.pop("count", 0)
-    return TurnRequest(
-        session_id=SessionId("s"),
-        turn=2,
-        agent=agent,
-        cue=Cue(kind, text, count),
-        memory=memory,
-        **details,
-    )
-
-
-async def run(
-    model: FakeChatModel,
-    asked: TurnRequest,
-    toolbox: FakeToolbox | None = None,
-    limits: TurnLimits | None = None,
-) -> list[TurnItem]:
-    """All items of a turn, each kept in the history before the next is asked for."""
-    conversation = Conversation(
-        model=model,
-        agents=AGENTS,
-        toolbox=toolbox or FakeToolbox(),
-        clock=SystemClock(),
-        limits=limits or TurnLimits(),
-    )
-    items: list[TurnItem] = []
-    agent = asked.agent
-    async with aclosing(conversation.run(asked, Stages(SystemClock().monotonic))) as turn:
-        async for item in turn:
-            items.append(item)
-            agent = item.to if isinstance(item, Handoff) else agent
-            keep(asked.memory, agent, item)
-    return items
-
-
-def keep(memory: Any, agent: AgentName, item: TurnItem) -> None:
-    """Record *item* as the runner does."""
-    thread = memory.threads.setdefault(agent, [])
-    if isinstance(item, Sentence | Finished) and item.text:
-        thread.append({"role": "assistant", "content": item.text, "turn": 2, "n": 9})
-    elif isinstance(item, ToolsRecorded):
-        thread.extend({**one, "turn": 2, "n": 9} for one in item.messages)
-
-
-def said(items: list[TurnItem]) -> list[str]:
-    """What is spoken, in order."""
-    return [one.text for one in items if isinstance(one, Sentence | Finished)]
 
 
 async def test_conversation_speaks_a_sentence_as_soon_as_another_one_begins() -> None:
@@ -205,37 +135,6 @@ async def test_conversation_limits_the_tools_of_a_turn() -> None:
     await run(model, request(), toolbox)
     assert len(toolbox.ran) == 8
     assert model.offered[8] == []
-
-
-async def test_conversation_hands_over_within_the_turn() -> None:
-    """The new agent answers with its own prompt and tools, and knows what the caller said."""
-    handoff: Json = {
-        "success": True,
-        "handoff": True,
-        "target_agent": "fraud",
-        "handoff_context": {"reason": "unknown charge"},
-    }
-    model = FakeChatModel(
-        [completion(call("handoff_fraud_agent"))],
-        ["Fraud desk here, I look into it.", completion()],
-    )
-    asked = request(text="a charge I don't know")
-    items = await run(model, asked, FakeToolbox({"handoff_fraud_agent": handoff}))
-    assert Handoff(FRAUD) in items
-    system, user = model.asked[1]
-    assert system["content"].startswith("Agent: fraud")
-    assert "unknown charge" in system["content"]
-    assert user["content"] == "a charge I don't know"
-
-
-async def test_conversation_refuses_a_handoff_without_an_edge() -> None:
-    """A tool result cannot move the caller to an agent the definition does not lead to."""
-    handoff: Json = {"success": True, "handoff": True, "target_agent": "admin"}
-    model = FakeChatModel([completion(call("handoff_fraud_agent"))])
-    items = await run(model, request(), FakeToolbox({"handoff_fraud_agent": handoff}))
-    finished = items[-1]
-    assert isinstance(finished, Finished)
-    assert finished.is_degraded
 
 
 async def test_conversation_ends_in_a_transfer_when_a_tool_asks_for_one() -> None:

@@ -9,15 +9,16 @@ import yaml
 from shared.agent.loader import (
     AgentDefinition,
     AgentDefinitionError,
-    entry_agent,
+    HandoffEdge,
     load_agents,
     render_line,
     render_prompt,
 )
 from shared.agent.templates import TemplateInvalidError
-from shared.types import AgentName, Json
+from shared.types import AgentName, Json, ToolName
+from tests.unit.agent_fakes import FakeCatalog
 
-TOOLS = ["look_up", "handoff_b", "handoff_a"]
+TOOLS = FakeCatalog("look_up", "file_it", "handoff_person", handoffs=("handoff_b", "handoff_a"))
 
 DEFAULTS: Json = {
     "greeting": "Hello {{ caller_name or 'there' }}.",
@@ -41,15 +42,22 @@ DEFAULTS: Json = {
 ENTRY: Json = {
     "name": "a",
     "description": "first",
-    "entry": True,
     "tools": ["look_up"],
-    "handoffs": [{"tool": "handoff_b", "to": "b"}],
+    "handoffs": [{"tool": "handoff_b", "to": "b", "when": "B is wanted"}],
     "prompt": "You are A.",
 }
 OTHER: Json = {
     "name": "b",
     "description": "second",
-    "handoffs": [{"tool": "handoff_a", "to": "a", "style": "discrete"}],
+    "handoffs": [
+        {
+            "tool": "handoff_a",
+            "to": "a",
+            "when": "done",
+            "style": "discrete",
+            "share_context": False,
+        }
+    ],
     "voice": {"name": "en-US-Y"},
     "prompt": "You are B.",
 }
@@ -75,6 +83,8 @@ VARIABLES: Json = {
     "client_id": "CLT-1001",
     "channel": "phone",
     "handoff": None,
+    "handoffs": [],
+    "tools": [],
     "today": "Wednesday, 05 March 2025",
     "reason": "",
 }
@@ -85,7 +95,6 @@ def test_load_agents_merges_over_the_defaults(tmp_path: Path) -> None:
     agents = load(tmp_path)
     a, b = agents[AgentName("a")], agents[AgentName("b")]
     assert list(agents) == ["a", "b"]
-    assert entry_agent(agents) is a
     assert (a.voice.name, b.voice.name) == ("en-US-X", "en-US-Y")
     assert b.voice.locale == "en-US"
     assert (b.voice.rate, b.voice.pitch, b.voice.style) == ("+5%", None, None)
@@ -98,15 +107,16 @@ def test_load_agents_gives_every_agent_its_handoff_tools(tmp_path: Path) -> None
     """Agents once had edges and no tool to use them with."""
     agents = load(tmp_path)
     assert agents[AgentName("a")].tools == ("look_up", "handoff_b")
-    (edge,) = agents[AgentName("b")].handoffs
-    assert (edge.tool, edge.to, edge.style) == ("handoff_a", "a", "discrete")
+    (announced,), (discrete,) = (agent.handoffs for agent in agents.values())
+    assert announced == HandoffEdge(ToolName("handoff_b"), AgentName("b"), "B is wanted")
+    assert (announced.is_announced, announced.shares_context) == (True, True)
+    assert (discrete.is_announced, discrete.shares_context) == (False, False)
 
 
-def test_load_agents_puts_the_entry_first_and_skips_hidden_files(tmp_path: Path) -> None:
-    """The order of files must not decide who answers the phone."""
+def test_load_agents_skips_hidden_files(tmp_path: Path) -> None:
+    """A draft in the folder must not keep the app from starting."""
     (tmp_path / ".draft.yaml").write_text("not: an agent", encoding="utf-8")
-    agents = load(tmp_path, one=OTHER, two=ENTRY)
-    assert list(agents) == ["a", "b"]
+    assert list(load(tmp_path, one=OTHER, two=ENTRY)) == ["b", "a"]
 
 
 def changed(base: Json, **fields: Any) -> Json:
@@ -121,8 +131,7 @@ def changed(base: Json, **fields: Any) -> Json:
         (changed(ENTRY, name="Two Words"), r"one\.yaml: name must be lower-case"),
         (changed(ENTRY, prompt=" "), r"one\.yaml: prompt must be a text"),
         (changed(ENTRY, promt="x"), r"one\.yaml: promt is not a field"),
-        (changed(ENTRY, entry="yes"), r"one\.yaml: entry must be true or false"),
-        (changed(ENTRY, entry=False), r"entry must be true in exactly one file"),
+        (changed(ENTRY, entry=True), r"one\.yaml: entry is not a field"),
         (changed(ENTRY, tools=["nope"]), r"one\.yaml: tools names no tool: nope"),
         (changed(ENTRY, tools="look_up"), r"one\.yaml: tools must be a list"),
         (changed(ENTRY, tools=[1]), r"one\.yaml: tools must hold texts only"),
@@ -150,25 +159,42 @@ def test_load_agents_names_file_and_field(tmp_path: Path, entry: Json, says: str
 @pytest.mark.parametrize(
     ("edges", "says"),
     [
-        ([{"tool": "handoff_x", "to": "b"}], "handoffs names no tool: handoff_x"),
-        ([{"tool": "handoff_b", "to": "x"}], "handoffs leads to no other agent: x"),
-        ([{"tool": "handoff_b", "to": "a"}], "handoffs leads to no other agent: a"),
-        ([{"tool": "handoff_b", "to": "b", "style": "loud"}], r"handoffs\[0\]\.style must be one"),
-        ([{"tool": "handoff_b", "to": "b"}] * 2, "handoffs leads handoff_b to two agents"),
+        ([{"tool": "handoff_x"}], "handoffs names no tool: handoff_x"),
+        ([{"tool": "look_up"}], "handoffs holds look_up, which passes the caller to no agent"),
+        ([{"to": "x"}], "handoffs leads to no other agent: x"),
+        ([{"to": "a"}], "handoffs leads to no other agent: a"),
+        ([{"style": "loud"}], r"handoffs\[0\]\.style must be one"),
+        ([{"share_context": "no"}], r"handoffs\[0\]\.share_context must be true or false"),
+        ([{"when": " "}], r"handoffs\[0\]\.when must be a text"),
+        ([{"wen": "x"}], r"handoffs\[0\]\.wen is not a field"),
+        ([{}, {"tool": "handoff_a"}], "handoffs leads to b twice"),
+        ([{}, {"to": "c"}], "handoffs leads handoff_b to two agents"),
     ],
 )
 def test_load_agents_refuses_handoffs_that_lead_nowhere(
     tmp_path: Path, edges: list[Json], says: str
 ) -> None:
     """Five of fifteen handoffs once pointed at agents that did not exist."""
+    written = [{"tool": "handoff_b", "to": "b", "when": "w", **edge} for edge in edges]
+    third = changed(OTHER, name="c")
+    with pytest.raises(AgentDefinitionError, match=rf"one\.yaml: {says}"):
+        load(tmp_path, one=changed(ENTRY, handoffs=written), three=third)
+
+
+def test_load_agents_refuses_a_prompt_with_tools_the_agent_does_not_have(tmp_path: Path) -> None:
+    """The model would call it, be refused, and the caller would hear of it."""
+    prompt = "{% if channel == 'chat' %}Use file_it.{% endif %} Use look_up."
+    says = r"one\.yaml: prompt names tools it does not have: file_it$"
     with pytest.raises(AgentDefinitionError, match=says):
-        load(tmp_path, one=changed(ENTRY, handoffs=edges))
+        load(tmp_path, one=changed(ENTRY, prompt=prompt))
 
 
-def test_load_agents_refuses_an_agent_nobody_reaches(tmp_path: Path) -> None:
-    """It would be written, reviewed and never heard."""
-    with pytest.raises(AgentDefinitionError, match=r"two\.yaml: name is reached by no handoff"):
-        load(tmp_path, one=changed(ENTRY, handoffs=None))
+def test_load_agents_lets_a_person_be_reached_by_a_tool_that_is_called_handoff(
+    tmp_path: Path,
+) -> None:
+    """What a tool is called does not decide what it does: this one leads to no agent."""
+    agent = load(tmp_path, one=changed(ENTRY, tools=["handoff_person"]))[AgentName("a")]
+    assert agent.tools == ("handoff_person", "handoff_b")
 
 
 def test_load_agents_refuses_two_of_a_name(tmp_path: Path) -> None:
@@ -184,6 +210,8 @@ def test_load_agents_refuses_two_of_a_name(tmp_path: Path) -> None:
         ("prompt", "{{ caller_name", "prompt is no valid template: syntax error in line"),
         ("prompt", "{% if handoff %}{{ handoff.resaon }}{% endif %}", "no attribute 'resaon'"),
         ("prompt", "{{ handoff.reason }}", "prompt is no valid template"),
+        ("prompt", "A {% for edge in handoffs %}{{ edge.too }}{% endfor %}", "no attribute 'too'"),
+        ("greeting", "{% if caller_name %}Hi.{% endif %}", "greeting says nothing in some calls"),
         ("prompt", "{{ caller_name + 'x' }}", "prompt is no valid template: an expression"),
         ("prompt", "{{ caller_name.__class__ }}", "prompt is no valid template"),
         ("greeting", "Hi {{ client_id }}", "greeting uses unknown variables: client_id"),

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.agent.loader import DEFINITIONS, load_agents
 from shared.agent.repertoire import repertoire
+from shared.agent.scenario import load_scenario
 from shared.errors import InvalidRequestError, PoolExhaustedError, UpstreamError
 from shared.speech.prompts import Line, PromptNotFoundError, Prompts, PromptTimes
 from shared.speech.rendition import Rendition
@@ -240,10 +240,11 @@ def test_prompt_ids_tell_sounds_apart(texts: list[str]) -> None:
 
 def test_repertoire_is_what_a_stranger_hears() -> None:
     """Greeting, re-prompts, fillers, apologies, goodbye: rendered as the turn renders them."""
-    agents = load_agents(DEFINITIONS, build_registry().list_tools())
+    agents = load_scenario("bank", build_registry()).agents
     lines = [list(repertoire(agent)) for agent in agents.values()]
     assert "Thank you for calling Contoso Bank. How can I help you today?" in lines[0]
     assert "Thank you for calling Contoso Bank. Goodbye." in lines[0]
     assert "One moment, please." in lines[0]
-    assert all(len(set(one)) == len(one) == 15 for one in lines)
+    assert "Thank you for calling Contoso Bank." in lines[0]
+    assert all(len(set(one)) == len(one) == 17 for one in lines)
     assert not any("{" in text for one in lines for text in one)

@@ -83,7 +83,7 @@ def test_tool_categories() -> None:
     assert named <= set(list_tools())
     assert "search_knowledge_base" in list_tools(tags={"rag"})
     assert is_handoff_tool("handoff_concierge")
-    assert list_tools(handoffs_only=True) == ["handoff_concierge", "handoff_fraud_agent"]
+    assert {"handoff_concierge", "handoff_fraud_agent"} <= set(list_tools(handoffs_only=True))
 
 
 def test_initialize_tools_is_idempotent_and_works_after_a_reset() -> None:
