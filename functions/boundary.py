@@ -17,6 +17,7 @@ from shared.auth.access import Access
 from shared.pools.failures import PoolClosedError
 from shared.resources import resources
 from shared.settings import NotConfiguredError
+from shared.telemetry.context import log_facts
 from shared.telemetry.logs import get_logger
 from shared.types import SessionId
 
@@ -53,7 +54,7 @@ def http_boundary(access: Access) -> Callable[[HttpFunction], HttpFunction]:
     def decorate(function: HttpFunction) -> HttpFunction:
         @functools.wraps(function)
         async def guarded(req: func.HttpRequest) -> func.HttpResponse:
-            with _Kept():
+            with _Kept(), log_facts(session_id=req.route_params.get("session_id", "")):
                 try:
                     await _check(access, req)
                     return await function(req)

@@ -96,7 +96,9 @@ class Resources:
             SettingsError: Names every variable that is missing or malformed.
         """
         settings = self._given or Settings.from_env(os.environ)  # noqa: TID251 - the one reader
-        configure_logging(level=settings.log_level, is_json=settings.is_hosted)
+        configure_logging(
+            level=settings.log_level, levels=settings.log_levels, is_json=settings.is_hosted
+        )
         return settings
 
     def _part(self, module: str, name: str) -> Lazy[Any]:

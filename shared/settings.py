@@ -9,6 +9,11 @@ from shared.errors import AppError
 _LEVEL = one_of("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 
+def _levels(text: str) -> dict[str, str]:
+    """Read ``shared.calls=DEBUG,azure.core=INFO``."""
+    return {name: _LEVEL(level) for name, level in pairs(text).items()}
+
+
 class NotConfiguredError(AppError):
     """The settings name no service that could do what is asked for."""
 
@@ -28,6 +33,8 @@ class Settings:
     """Runs in Azure, where a managed identity is to be had; every plan sets its address."""
     azure_client_id: str | None
     log_level: str
+    log_levels: Mapping[str, str]
+    """Levels of single loggers; ours are called like their modules."""
 
     # Azure Communication Services
     acs_endpoint: str
@@ -100,6 +107,7 @@ class Settings:
             is_hosted=bool(read("IDENTITY_ENDPOINT", default="")),
             azure_client_id=read("AZURE_CLIENT_ID", default=None),
             log_level=read("LOG_LEVEL", _LEVEL, default="INFO"),
+            log_levels=read("LOG_LEVELS", _levels, default={}),
             acs_endpoint=read("ACS_ENDPOINT", url),
             acs_access_key=read("ACS_ACCESS_KEY", default=None),
             acs_audience=read("ACS_AUDIENCE"),

@@ -100,8 +100,9 @@ class CallRunner:
         with log_facts(session_id=session_id):
             visit = Visit(session_id, self._clock.monotonic, received_at)
             await self._load(visit, event, may_begin=begins_session)
-            owned = await self._apply(visit, event)
-            await self._begin(visit, owned, received_at + (within_s or self._times.ack_s))
+            with log_facts(call_connection_id=visit.state.call_connection_id):
+                owned = await self._apply(visit, event)
+                await self._begin(visit, owned, received_at + (within_s or self._times.ack_s))
         return visit
 
     async def look(self, session_id: SessionId) -> Visit:
@@ -114,10 +115,11 @@ class CallRunner:
         """Take over what a dead instance left of the session, if anything."""
         with log_facts(session_id=session_id):
             visit = await self.look(session_id)
-            owned = await self._apply(visit, None)
-            if owned:
-                logger.warning("commands taken over", extra={"commands": len(owned)})
-            await self._begin(visit, owned, self._clock.monotonic() + self._times.ack_s)
+            with log_facts(call_connection_id=visit.state.call_connection_id):
+                owned = await self._apply(visit, None)
+                if owned:
+                    logger.warning("commands taken over", extra={"commands": len(owned)})
+                await self._begin(visit, owned, self._clock.monotonic() + self._times.ack_s)
         return visit
 
     async def drain(self) -> None:
