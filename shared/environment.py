@@ -1,6 +1,7 @@
 """Reads the environment, and says what is wrong with it: every variable by name, none by value."""
 
 import math
+from base64 import b64decode
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -66,6 +67,12 @@ def url(text: str) -> str:
     """An address of a web service."""
     if not text.lower().startswith(("https://", "http://")):
         raise ValueError
+    return text
+
+
+def base64_text(text: str) -> str:
+    """A key as Azure hands it out."""
+    b64decode(text, validate=True)  # raises a ValueError
     return text
 
 

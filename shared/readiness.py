@@ -27,6 +27,7 @@ async def failing(parts: Resources, *, within_s: float = CHECK_S) -> list[str]:
     checks = {
         "redis": _redis,
         "jwks": _jwks,
+        "documents": _documents,
         "telephony": _telephony,
         "model": _model,
         "agents": _agents,
@@ -61,6 +62,10 @@ async def _redis(parts: Resources) -> None:
 
 async def _jwks(parts: Resources) -> None:
     await (await parts.jwks.get()).warm()
+
+
+async def _documents(parts: Resources) -> None:
+    await (await parts.documents.get()).check()
 
 
 async def _telephony(parts: Resources) -> None:

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from shared.calls.runner import CallRunner
     from shared.calls.sweeper import Sweeper
     from shared.calls.telephony import Telephony
+    from shared.cosmos.database import CosmosDatabase
+    from shared.records.cosmos import CosmosDocuments
     from shared.redis.manager import AzureRedisManager
     from shared.speech.desk import SpeechDesk
     from shared.speech.prompts import Prompts
@@ -71,6 +73,9 @@ class Resources:
         self.registry: Lazy[ToolRegistry] = part("tool_parts", "registry")
         self.tool_services: Lazy[ToolServices] = part("tool_parts", "tool_services")
         self.tool_desk: Lazy[ToolDesk] = part("tool_parts", "tool_desk")
+        # documents
+        self.database: Lazy[CosmosDatabase] = part("data_parts", "database")
+        self.documents: Lazy[CosmosDocuments] = part("data_parts", "documents")
         # calls
         self.scenario: Lazy[Scenario] = part("call_parts", "scenario")
         self.agents: Lazy[Mapping[AgentName, AgentDefinition]] = part("call_parts", "agents")

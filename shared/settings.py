@@ -3,7 +3,18 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from shared.environment import Reader, flag, keys, one_of, pairs, positive, socket_url, url, whole
+from shared.environment import (
+    Reader,
+    base64_text,
+    flag,
+    keys,
+    one_of,
+    pairs,
+    positive,
+    socket_url,
+    url,
+    whole,
+)
 from shared.errors import AppError
 
 _LEVEL = one_of("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
@@ -71,6 +82,11 @@ class Settings:
     voice_renderer: str
     """Who speaks what the model says: ``acs`` or ``speech``; canned lines are always files."""
 
+    # the database; without an endpoint the bank's records are the demonstration's
+    cosmos_endpoint: str | None
+    cosmos_key: str | None = field(repr=False)
+    cosmos_database: str
+
     # state
     redis_url: str | None = field(repr=False)
     redis_host: str | None
@@ -129,6 +145,9 @@ class Settings:
             stt_pool_size=read("STT_POOL_SIZE", whole, default=2),
             stt_pool_max=read("STT_POOL_MAX", whole, default=8),
             voice_renderer=read("VOICE_RENDERER", one_of("acs", "speech"), default="acs"),
+            cosmos_endpoint=read("COSMOS_ENDPOINT", url, default=None),
+            cosmos_key=read("COSMOS_KEY", base64_text, default=None),
+            cosmos_database=read("COSMOS_DATABASE", default="voice-agent"),
             redis_url=read("REDIS_URL", default=None),
             redis_host=read("REDIS_HOST", default=None),
             redis_port=read("REDIS_PORT", whole, default=None),
@@ -143,7 +162,7 @@ class Settings:
             sweep_period_s=read("SWEEP_PERIOD_S", positive, default=15.0),
             silent_call_s=read("SILENT_CALL_S", positive, default=180.0),
         )
-        for problem in settings._contradictions():
+        for problem in (*settings._contradictions(), *settings._database_contradictions()):
             read.problem(problem)
         read.raise_problems()
         return settings
@@ -171,3 +190,9 @@ class Settings:
             yield "TTS_POOL_MAX must not be less than TTS_POOL_SIZE"
         if self.stt_pool_size and self.stt_pool_max and self.stt_pool_size > self.stt_pool_max:
             yield "STT_POOL_MAX must not be less than STT_POOL_SIZE"
+
+    def _database_contradictions(self) -> Iterator[str]:
+        if self.is_hosted and self.cosmos_key:
+            yield "COSMOS_KEY is for local use; in Azure the app has an identity"
+        if (self.cosmos_endpoint or "").lower().startswith("http:") and not self.cosmos_key:
+            yield "COSMOS_ENDPOINT without https takes no token; COSMOS_KEY is missing"

@@ -5,10 +5,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from shared.records.containers import PARTITION_FIELD
 from shared.types import Json
 
 Scalar = str | int | float | bool | None
 """What a field can be compared with."""
+
+SERVICE_FIELDS = frozenset({"_rid", "_self", "_etag", "_attachments", "_ts"})
+"""What the service adds to every document."""
 
 MAX_TOGETHER = 100
 """How many documents one transaction may write."""
@@ -83,7 +87,7 @@ class Documents(Protocol):
             partition: Where in it to look.
             where: Top-level fields and what they must equal, types included.
             newest_first_by: The field to sort by, the largest first; without it the order is the
-                service's. Documents that lack the field come last.
+                service's. Documents that lack the field come last, or not at all.
             limit: From 1 on.
         """
         ...
@@ -112,12 +116,36 @@ class Documents(Protocol):
         ...
 
 
-def checked_fields(names: Sequence[str]) -> None:
-    """Refuse what is not the plain name of a field.
+def checked_body(document: Document) -> None:
+    """Refuse a body that has the fields which name the document.
 
     Raises:
-        ValueError: A name would not stand for itself in a query.
+        ValueError: They would be lost, or the body would not come back as it was.
     """
+    if not SERVICE_FIELDS.union({"id", PARTITION_FIELD}).isdisjoint(document.body):
+        raise ValueError("the body of a document has neither id, partition nor service fields")
+
+
+def checked_etag(document: Document) -> str:
+    """The etag of a document that was read.
+
+    Raises:
+        ValueError: It never was.
+    """
+    if document.etag is None:
+        raise ValueError("a document to replace needs the etag that was read")
+    return document.etag
+
+
+def checked_query(names: Sequence[str], limit: int) -> None:
+    """Refuse what cannot be asked.
+
+    Raises:
+        ValueError: A field's name would not stand for itself in a query, or the limit is not a
+            positive number.
+    """
+    if limit < 1:
+        raise ValueError("at least one document must be wanted")
     if not all(_FIELD.match(name) for name in names):
         raise ValueError("a field name has letters, digits and underscores only")
 
@@ -135,5 +163,7 @@ def checked_together(
         raise ValueError(f"a transaction writes 1 to {MAX_TOGETHER} documents")
     if any((each.container, each.partition) != (container, partition) for each in every):
         raise ValueError("a transaction writes documents of one partition")
-    if any(each.etag is None for each in replaces):
-        raise ValueError("a document to replace needs the etag that was read")
+    for each in every:
+        checked_body(each)
+    for each in replaces:
+        checked_etag(each)

@@ -8,7 +8,14 @@ from typing import Any
 
 from shared.errors import AppError, ConflictError, NotFoundError, UpstreamError
 from shared.records.containers import CONTAINERS, PARTITION_FIELD
-from shared.records.documents import Document, Scalar, checked_fields, checked_together
+from shared.records.documents import (
+    Document,
+    Scalar,
+    checked_body,
+    checked_etag,
+    checked_query,
+    checked_together,
+)
 
 Place = tuple[str, str, str]
 
@@ -37,19 +44,21 @@ class FakeDocuments:
 
     async def create(self, document: Document) -> Document:
         """Store a new document."""
+        checked_body(document)
         self._check(document.container)
         self._check_new(document)
         return self._put(document)
 
     async def upsert(self, document: Document) -> Document:
         """Store a document."""
+        checked_body(document)
         self._check(document.container)
         return self._put(document)
 
     async def replace(self, document: Document) -> Document:
         """Store a new version of what was read."""
-        if document.etag is None:
-            raise ValueError("a document to replace needs the etag that was read")
+        checked_body(document)
+        checked_etag(document)
         self._check(document.container)
         self._check_version(document)
         return self._put(document)
@@ -64,7 +73,7 @@ class FakeDocuments:
         limit: int = 100,
     ) -> list[Document]:
         """The documents of a partition whose fields equal *where*."""
-        checked_fields([*where, *([newest_first_by] if newest_first_by else [])])
+        checked_query([*where, *([newest_first_by] if newest_first_by else [])], limit)
         self._check(container)
         found = [each for each in self._matching(container, where) if each.partition == partition]
         if newest_first_by is not None:
@@ -75,7 +84,7 @@ class FakeDocuments:
         self, container: str, *, where: Mapping[str, Scalar], limit: int = 100
     ) -> list[Document]:
         """The documents of every partition whose fields equal *where*."""
-        checked_fields([*where])
+        checked_query([*where], limit)
         self._check(container)
         return copy.deepcopy(self._matching(container, where)[:limit])
 

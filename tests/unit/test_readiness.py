@@ -13,7 +13,7 @@ from shared.resources import Resources
 from shared.settings import NotConfiguredError
 from shared.types import Json
 
-NAMES = ("redis", "jwks", "telephony", "model", "agents", "tts_pool", "stt_pool")
+NAMES = ("redis", "jwks", "documents", "telephony", "model", "agents", "tts_pool", "stt_pool")
 
 
 class FakePart:
@@ -29,7 +29,7 @@ class FakePart:
         if self._act is not None:
             await self._act()
 
-    ping_async = warm
+    ping_async = check = warm
 
 
 class FakePool:
@@ -64,7 +64,7 @@ def parts_with(**fakes: Any) -> Resources:
     """The parts of a process, well unless given."""
     parts = Resources()
     parts.imported = Lazy.of(None)
-    for name in ("redis", "jwks", "telephony", "model", "runner"):
+    for name in ("redis", "jwks", "documents", "telephony", "model", "runner"):
         fake = fakes.get(name, FakePart())
         setattr(parts, name, fake if isinstance(fake, Lazy) else Lazy.of(fake))
     for name in ("tts_pool", "stt_pool"):
@@ -101,7 +101,7 @@ async def test_failing_names_the_part_that_does_not_answer(name: str, error: Exc
 async def test_failing_names_every_part_in_a_fixed_order() -> None:
     """Two looks at the same outage read the same."""
     broken = Lazy[Any](raising(SettingsError("REDIS_HOST is missing")))
-    names = ("redis", "jwks", "telephony", "model", "runner", "tts_pool", "stt_pool")
+    names = (*NAMES[:5], "runner", *NAMES[6:])
     fakes = dict.fromkeys(names, broken)
     assert await readiness.failing(parts_with(**fakes)) == list(NAMES)
 

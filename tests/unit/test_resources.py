@@ -23,6 +23,8 @@ LOCAL = {
     "AZURE_OPENAI_API_KEY": "key",
     "ACS_ENDPOINT": "http://127.0.0.1:9",
     "TRANSFER_TARGETS": "general=+15550001111",
+    "COSMOS_ENDPOINT": "http://127.0.0.1:9",
+    "COSMOS_KEY": "a2V5a2V5",
 }
 
 

@@ -1,0 +1,55 @@
+"""A Cosmos DB stand-in with the app's containers, and clients of it."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from azure.core.credentials_async import AsyncTokenCredential
+from azure.cosmos.aio import ContainerProxy, CosmosClient
+
+from shared.cosmos.database import CosmosDatabase
+from shared.records.cosmos import CosmosDocuments
+from simulator.cosmos import CosmosStandIn, seed_containers
+
+LAYOUT = Path(__file__).parents[2] / "simulator" / "scenarios" / "containers.yaml"
+DATABASE = "voice-agent"
+
+
+@asynccontextmanager
+async def running_account(
+    *, file: Path | None = None, has_containers: bool = True
+) -> AsyncIterator[CosmosStandIn]:
+    """An account that listens."""
+    account = CosmosStandIn(file=file)
+    if has_containers:
+        seed_containers(account.store, LAYOUT)
+    await account.start()
+    try:
+        yield account
+    finally:
+        await account.aclose()
+
+
+@asynccontextmanager
+async def connected_documents(
+    account: CosmosStandIn,
+    *,
+    credential: str | AsyncTokenCredential | None = None,
+    timeout_s: float = 20.0,
+) -> AsyncIterator[CosmosDocuments]:
+    """The app's client of an account."""
+    database = CosmosDatabase(
+        account.endpoint, credential or account.key, name=DATABASE, timeout_s=timeout_s
+    )
+    documents = CosmosDocuments(database)
+    try:
+        yield documents
+    finally:
+        await documents.aclose()
+
+
+@asynccontextmanager
+async def connected_container(account: CosmosStandIn, name: str) -> AsyncIterator[ContainerProxy]:
+    """A container through the SDK as it is."""
+    async with CosmosClient(account.endpoint, account.key) as client:
+        yield client.get_database_client(DATABASE).get_container_client(name)
