@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 PYTHON_313 := $(shell for one in python3.13 $(HOME)/.pyenv/versions/3.13*/bin/python3.13; do \
 	$$one -c '' 2>/dev/null && command -v $$one && break; done)
 
-.PHONY: demo run test unit contract e2e check format bench lock worker-venv clean
+.PHONY: demo run test unit contract e2e check preflight format bench lock worker-venv infra-venv clean
 
 demo: $(READY)
 	@$(BIN)/python -m simulator.demo $(ARGS)
@@ -22,11 +22,16 @@ test: $(READY) worker-venv
 unit contract e2e: $(READY)
 	$(BIN)/pytest tests/$@ $(ARGS)
 
-check: $(READY)
+check: $(READY) infra-venv
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+	@$(BIN)/python -m infra.preflight
+
+# What can be wrong before a deployment; ARGS=--live asks Azure as well.
+preflight: $(READY) infra-venv
+	@$(BIN)/python -m infra.preflight $(ARGS)
 
 format: $(READY)
 	$(BIN)/ruff format
@@ -42,6 +47,8 @@ lock: $(READY)
 		pyproject.toml -o requirements.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate \
 		pyproject.toml --group dev -c requirements.txt -o requirements-dev.txt
+	echo checkov==3.3.30 | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate \
+		- -o requirements-infra.txt
 
 worker-venv:
 ifneq ($(PYTHON_313),)
@@ -56,6 +63,15 @@ endif
 	@.venv-3.13/bin/pip install --quiet -r requirements.txt -r requirements-worker.txt
 	@touch $@
 
+# checkov brings ninety packages, which are nobody else's business.
+infra-venv: .venv-infra/.ready
+
+.venv-infra/.ready: requirements-infra.txt
+	@echo "Installing checkov (once) ..."
+	@$(PYTHON) -m venv .venv-infra
+	@.venv-infra/bin/pip install --quiet --disable-pip-version-check -r requirements-infra.txt
+	@touch $@
+
 $(READY): requirements.txt requirements-dev.txt
 	@test -d $(VENV) || $(PYTHON) -m venv $(VENV)
 	@echo "Installing what is needed into $(VENV) (once) ..."
@@ -63,4 +79,4 @@ $(READY): requirements.txt requirements-dev.txt
 	@touch $@
 
 clean:
-	rm -rf $(VENV) .venv-3.13 .run .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) .venv-3.13 .venv-infra dist .run .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

@@ -1,0 +1,56 @@
+// A network of two subnets: where the functions go out, and where the stores are reached.
+param name string
+param location string
+param tags object
+
+resource guard 'Microsoft.Network/networkSecurityGroups@2024-05-01' = {
+  name: '${name}-nsg'
+  location: location
+  tags: tags
+}
+
+resource network 'Microsoft.Network/virtualNetworks@2024-05-01' = {
+  name: name
+  location: location
+  tags: tags
+  properties: {
+    addressSpace: {
+      addressPrefixes: [
+        '10.20.0.0/16'
+      ]
+    }
+    subnets: [
+      {
+        name: 'functions'
+        properties: {
+          // Flex Consumption takes one address an instance, and no underscore in the name.
+          addressPrefix: '10.20.0.0/24'
+          networkSecurityGroup: {
+            id: guard.id
+          }
+          delegations: [
+            {
+              name: 'flex'
+              properties: {
+                serviceName: 'Microsoft.App/environments'
+              }
+            }
+          ]
+        }
+      }
+      {
+        name: 'endpoints'
+        properties: {
+          addressPrefix: '10.20.1.0/24'
+          privateEndpointNetworkPolicies: 'Enabled'
+          networkSecurityGroup: {
+            id: guard.id
+          }
+        }
+      }
+    ]
+  }
+}
+
+output functionSubnetId string = '${network.id}/subnets/functions'
+output name string = network.name

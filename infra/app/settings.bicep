@@ -1,0 +1,78 @@
+// Every app setting, once. tests/unit/test_settings.py compares the names with those that the code
+// reads and with local.settings.example.json; what is only for a laptop is in
+// infra/preflight/names.py, with the reason.
+param siteName string
+param identityClientId string
+param storageName string
+param signingKeyUri string
+param insightsConnectionString string
+param communicationEndpoint string
+param communicationImmutableId string
+param sourceNumber string
+param recordCalls bool
+param transferTargets string
+param speechEndpoint string
+param openAiEndpoint string
+param chatDeployment string
+param redisHost string
+param redisPort int
+
+resource site 'Microsoft.Web/sites@2024-11-01' existing = {
+  name: siteName
+}
+
+resource settings 'Microsoft.Web/sites/config@2024-11-01' = {
+  parent: site
+  name: 'appsettings'
+  properties: {
+    // the platform: storage by identity, telemetry by the worker (docs/operations.md)
+    AzureWebJobsStorage__accountName: storageName
+    AzureWebJobsStorage__credential: 'managedidentity'
+    AzureWebJobsStorage__clientId: identityClientId
+    APPLICATIONINSIGHTS_CONNECTION_STRING: insightsConnectionString
+    APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${identityClientId};Authorization=AAD'
+
+    // where we are
+    PUBLIC_BASE_URL: 'https://${site.properties.defaultHostName}'
+    CALLBACK_SIGNING_KEY: '@Microsoft.KeyVault(SecretUri=${signingKeyUri})'
+    AZURE_CLIENT_ID: identityClientId
+    LOG_LEVEL: 'INFO'
+
+    // Azure Communication Services
+    ACS_ENDPOINT: communicationEndpoint
+    ACS_AUDIENCE: communicationImmutableId
+    ACS_SOURCE_NUMBER: sourceNumber
+    RECORD_CALLS: recordCalls ? 'true' : 'false'
+    COGNITIVE_SERVICES_ENDPOINT: speechEndpoint
+
+    // the model
+    AZURE_OPENAI_ENDPOINT: openAiEndpoint
+    AZURE_OPENAI_CHAT_DEPLOYMENT: chatDeployment
+
+    // speech
+    SPEECH_ENDPOINT: speechEndpoint
+    SPEECH_THREADS: '16'
+    TTS_POOL_SIZE: '3'
+    TTS_POOL_MAX: '16'
+    STT_POOL_SIZE: '2'
+    STT_POOL_MAX: '8'
+    VOICE_RENDERER: 'acs'
+
+    // state
+    REDIS_HOST: redisHost
+    REDIS_PORT: string(redisPort)
+    SESSION_TTL_S: '86400'
+
+    // the agent and the call flow
+    TRANSFER_TARGETS: transferTargets
+    FILLER_AFTER_S: '1.5'
+    FIRST_SENTENCE_S: '4'
+    TURN_TIMEOUT_S: '15'
+    CALLBACK_ACK_S: '4'
+    LEASE_S: '20'
+    SWEEP_PERIOD_S: '15'
+    SWEEP_SCHEDULE: '*/15 * * * * *'
+    KEEP_WARM_SCHEDULE: '0 */4 * * * *'
+    SILENT_CALL_S: '180'
+  }
+}

@@ -1,0 +1,1 @@
+"""What can be known about a deployment before there is one: ``python -m infra.preflight``."""
