@@ -37,6 +37,7 @@ resource settings 'Microsoft.Web/sites/config@2024-11-01' = {
     CALLBACK_SIGNING_KEY: '@Microsoft.KeyVault(SecretUri=${signingKeyUri})'
     AZURE_CLIENT_ID: identityClientId
     LOG_LEVEL: 'INFO'
+    LOG_LEVELS: ''
 
     // Azure Communication Services
     ACS_ENDPOINT: communicationEndpoint
@@ -64,6 +65,7 @@ resource settings 'Microsoft.Web/sites/config@2024-11-01' = {
     SESSION_TTL_S: '86400'
 
     // the agent and the call flow
+    AGENT_SCENARIO: 'bank'
     TRANSFER_TARGETS: transferTargets
     FILLER_AFTER_S: '1.5'
     FIRST_SENTENCE_S: '4'
