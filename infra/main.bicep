@@ -266,6 +266,8 @@ module settings 'app/settings.bicep' = {
     chatDeployment: ai.outputs.chatDeployment
     redisHost: redis.outputs.host
     redisPort: redis.outputs.port
+    cosmosEndpoint: cosmos.outputs.endpoint
+    cosmosDatabase: cosmos.outputs.databaseName
   }
 }
 

@@ -16,6 +16,8 @@ param openAiEndpoint string
 param chatDeployment string
 param redisHost string
 param redisPort int
+param cosmosEndpoint string
+param cosmosDatabase string
 
 resource site 'Microsoft.Web/sites@2024-11-01' existing = {
   name: siteName
@@ -63,6 +65,8 @@ resource settings 'Microsoft.Web/sites/config@2024-11-01' = {
     REDIS_HOST: redisHost
     REDIS_PORT: string(redisPort)
     SESSION_TTL_S: '86400'
+    COSMOS_ENDPOINT: cosmosEndpoint
+    COSMOS_DATABASE: cosmosDatabase
 
     // the agent and the call flow
     AGENT_SCENARIO: 'bank'

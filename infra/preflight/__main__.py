@@ -7,6 +7,7 @@ from pathlib import Path
 
 from infra.preflight import (
     delivery,
+    documents,
     hosting,
     live,
     names,
@@ -36,6 +37,7 @@ def offline(root: Path) -> Iterator[Finding]:
     yield from roles.check(templates)
     yield from hosting.check(templates, root)
     yield from stores.check(templates)
+    yield from documents.check(templates)
     yield from delivery.check(templates, root)
 
 

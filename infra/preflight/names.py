@@ -20,6 +20,7 @@ LOCAL_ONLY: Mapping[str, str] = {
     "ACS_ACCESS_KEY": "a key; in Azure the app has an identity",
     "AZURE_OPENAI_API_KEY": "a key; in Azure the app has an identity",
     "SPEECH_KEY": "a key; in Azure the app has an identity",
+    "COSMOS_KEY": "a key; in Azure the app has an identity",
     "REDIS_URL": "may hold a password; in Azure REDIS_HOST and the identity",
     "SPEECH_HOST": "a container or a stand-in; in Azure SPEECH_ENDPOINT",
     "ACS_STORAGE_GATEWAY": "a stand-in, which must not be given our token",

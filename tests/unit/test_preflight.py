@@ -145,6 +145,24 @@ MISTAKES = {
         "param vnetEnabled bool = false",
         "vnetEnabled must be true",
     ),
+    "a container is missing": (
+        "infra/app/cosmos.bicep",
+        "name: 'cases'",
+        "name: 'tickets'",
+        "container cases is missing",
+    ),
+    "documents live too long": (
+        "infra/app/cosmos.bicep",
+        "archiveSeconds = 7776000",
+        "archiveSeconds = 31104000",
+        "documents of calls must live 7776000 s",
+    ),
+    "another partition": (
+        "infra/app/cosmos.bicep",
+        "partitionPath = '/partition'",
+        "partitionPath = '/tenant'",
+        "partitioned by /partition",
+    ),
     # events
     "no dead letters": (EVENTS, DEAD_LETTER, "", "incomingCall: has no dead letters"),
     "calls tried for hours": (
