@@ -5,11 +5,15 @@ from typing import Protocol
 
 from shared.clock import Clock
 from shared.pools.lazy import Lazy
+from shared.redis.manager import AzureRedisManager
 from shared.settings import Settings
+from shared.state.codes import RedisCodes, RedisLimits
 from shared.state.ledger import RedisLedger
 from shared.state.store import SessionStore
 from shared.tools import registry as tools
+from shared.tools.codes import Codes
 from shared.tools.context import ToolServices
+from shared.tools.demo_documents import demo_documents
 from shared.tools.desk import ToolDesk
 from shared.tools.embedded import embedded_services
 from shared.tools.registry import ToolRegistry
@@ -20,6 +24,7 @@ class Parts(Protocol):
 
     clock: Clock
     ledger: Lazy[RedisLedger]
+    redis: Lazy[AzureRedisManager]
     registry: Lazy[ToolRegistry]
     store: Lazy[SessionStore]
     tool_services: Lazy[ToolServices]
@@ -37,9 +42,15 @@ async def build_registry(parts: Parts) -> ToolRegistry:
 
 async def build_tool_services(parts: Parts) -> ToolServices:
     """What tools work with."""
-    settings = parts.settings
-    services = embedded_services(transfer_targets=settings.transfer_targets, clock=parts.clock)
-    return replace(services, takes_voicemail=settings.has_speech)
+    settings, redis = parts.settings, await parts.redis.get()
+    return replace(
+        embedded_services(transfer_targets=settings.transfer_targets, clock=parts.clock),
+        documents=demo_documents(),
+        limits=RedisLimits(redis),
+        code_store=RedisCodes(redis),
+        takes_voicemail=settings.has_speech,
+        codes=Codes([key.encode() for key in settings.callback_signing_keys]),
+    )
 
 
 async def build_tool_desk(parts: Parts) -> ToolDesk:

@@ -1,8 +1,9 @@
 """Finding out who is calling."""
 
-import hmac
+import asyncio
 
-from shared.errors import UpstreamError
+from shared.errors import AppError
+from shared.tools import identity
 from shared.tools.context import (
     AUTHENTICATED,
     CALLER_NAME,
@@ -11,17 +12,17 @@ from shared.tools.context import (
     SessionFacts,
     ToolContext,
 )
+from shared.tools.customers import Customer, Customers
 from shared.tools.failures import ToolRefusedError
-from shared.tools.records import Customer
-from shared.tools.registration import ToolRegistrar
+from shared.tools.registration import DATA_SOURCE, ToolRegistrar
 from shared.types import Json
 
 MAX_TRIES = 5
-_TRIES = "failed_verifications"
+_TRIES_TTL_S = 24 * 3600
 
 
 def register(registry: ToolRegistrar) -> None:
-    """Bring in the tools that verify a caller."""
+    """Bring in the tool that verifies a caller."""
     registry.register(
         "verify_client_identity",
         {
@@ -57,18 +58,19 @@ async def verify_client_identity(arguments: Json, context: ToolContext) -> Json:
     """Verify name and last four digits together; either alone is worth nothing.
 
     On success the session knows ``client_id``, ``caller_name`` and ``authenticated``. After
-    `MAX_TRIES` failures the session cannot verify anybody any more.
+    `MAX_TRIES` failures the session cannot verify anybody any more, on whatever instance: a
+    success in between starts nothing anew, or somebody could guess for ever by proving to be
+    themselves now and then.
 
     Raises:
         ToolRefusedError: No session to verify somebody in, or too many tries.
     """
-    memo = context.memo
-    _count_try(context)
+    scope = await _take_try(context)
     try:
         customer = await _match(arguments["full_name"], arguments["ssn_last_4"], context)
-    except UpstreamError:
+    except AppError:
         # Our fault, not a guess of the caller's.
-        memo.set_context(_TRIES, _tries(context) - 1)
+        await context.services.limits.give_back(scope)
         raise
     if customer is None:
         return {
@@ -76,35 +78,36 @@ async def verify_client_identity(arguments: Json, context: ToolContext) -> Json:
             "authenticated": False,
             "error": "not_verified",
             "message": "Name and digits do not match our records. Ask the caller to repeat both.",
-            "data_source": context.services.records.source,
+            "data_source": DATA_SOURCE,
         }
-    _remember(customer, memo)
+    await context.services.limits.give_back(scope)
+    _remember(customer, context.memo)
     return {
         "success": True,
         "authenticated": True,
         "client_id": customer.client_id,
         "caller_name": customer.full_name,
         "message": "The caller is verified.",
-        "data_source": context.services.records.source,
+        "data_source": DATA_SOURCE,
     }
 
 
-def _count_try(context: ToolContext) -> None:
+async def _take_try(context: ToolContext) -> str:
+    """Count the try before anything is looked at, so that no two calls share one."""
     if context.session_id is None:
         # Tries are counted in a session; without one they could be repeated for ever.
         raise ToolRefusedError("Verification needs a session.", missing="session")
-    tries = _tries(context)
-    if tries >= MAX_TRIES:
+    scope = f"identity:{context.session_id}"
+    limits = context.services.limits
+    if not await limits.take(scope, limit=MAX_TRIES, ttl_s=_TRIES_TTL_S):
         raise ToolRefusedError(
             "Too many failed tries in this call. Offer to connect the caller with a person.",
             missing="person",
         )
-    # Counted before the first await, so that concurrent calls cannot share one try.
-    context.memo.set_context(_TRIES, tries + 1)
+    return scope
 
 
 def _remember(customer: Customer, memo: SessionFacts) -> None:
-    memo.set_context(_TRIES, 0)
     memo.set_context(CLIENT_ID, customer.client_id)
     memo.set_context(CALLER_NAME, customer.full_name)
     # A code that somebody else has confirmed proves nothing about this person.
@@ -112,15 +115,13 @@ def _remember(customer: Customer, memo: SessionFacts) -> None:
     memo.set_context(AUTHENTICATED, True)
 
 
-def _tries(context: ToolContext) -> int:
-    tries = context.memo.get_context(_TRIES, 0)
-    return tries if isinstance(tries, int) else 0
-
-
 async def _match(full_name: str, digits: str, context: ToolContext) -> Customer | None:
     """The one customer whom name and digits name; two who share both are nobody."""
-    named = await context.services.records.find_customers(full_name)
-    matching = [
-        each for each in named if hmac.compare_digest(each.ssn_last_4.encode(), digits.encode())
-    ]
+    named = await Customers(context.services.documents).named(full_name)
+    if not named:
+        await identity.is_match(None, digits)
+    verdicts = await asyncio.gather(
+        *(identity.is_match(each.protected_digits, digits) for each in named)
+    )
+    matching = [each for each, is_right in zip(named, verdicts, strict=True) if is_right]
     return matching[0] if len(matching) == 1 else None

@@ -3,26 +3,34 @@
 from decimal import Decimal
 
 from shared.errors import ConflictError, NotFoundError
+from shared.tools.accounts import (
+    Account,
+    Accounts,
+    AlreadyRefundedError,
+    RefundOrder,
+    Transaction,
+    TransactionKind,
+)
 from shared.tools.context import ToolContext
-from shared.tools.failures import ToolFailedError, ToolRefusedError, ToolRetryError
+from shared.tools.customers import Customers
+from shared.tools.failures import ToolFailedError, ToolRetryError, nothing_done_yet
 from shared.tools.policy import Authentication, ToolPolicy
-from shared.tools.records import Account, Transaction, TransactionKind
-from shared.tools.registration import ToolRegistrar
+from shared.tools.registration import CLIENT_ID_PROPERTY, DATA_SOURCE, ID_PATTERN, ToolRegistrar
 from shared.types import Json
 
 MAX_REFUND = 100.0
 """The highest fee that is refunded without a person, in dollars."""
-
-CLIENT_ID_PROPERTY: Json = {
-    "type": "string",
-    "description": "May be left out: the verified caller's own records are used in any case.",
-}
 
 _READ = ToolPolicy(authentication=Authentication.IDENTIFIED)
 _REFUND = ToolPolicy(
     authentication=Authentication.IDENTIFIED, has_side_effects=True, max_amount=MAX_REFUND
 )
 
+_GET_USER_PROFILE: Json = {
+    "name": "get_user_profile",
+    "description": "Who the verified caller is to the bank: name, tier, customer since.",
+    "parameters": {"type": "object", "properties": {"client_id": CLIENT_ID_PROPERTY}},
+}
 _GET_ACCOUNT_SUMMARY: Json = {
     "name": "get_account_summary",
     "description": "The verified caller's accounts with balance and available amount.",
@@ -52,7 +60,7 @@ _REFUND_FEE: Json = {
         "type": "object",
         "properties": {
             "client_id": CLIENT_ID_PROPERTY,
-            "transaction_id": {"type": "string", "minLength": 1, "maxLength": 64},
+            "transaction_id": {"type": "string", "pattern": ID_PATTERN},
             "amount": {
                 "type": "number",
                 "exclusiveMinimum": 0,
@@ -68,11 +76,24 @@ _REFUND_FEE: Json = {
 def register(registry: ToolRegistrar) -> None:
     """Bring in the tools that read and mend accounts."""
     for schema, executor, topic, policy in (
+        (_GET_USER_PROFILE, get_user_profile, "profile", _READ),
         (_GET_ACCOUNT_SUMMARY, get_account_summary, "account", _READ),
         (_GET_RECENT_TRANSACTIONS, get_recent_transactions, "transactions", _READ),
         (_REFUND_FEE, refund_fee, "fees", _REFUND),
     ):
         registry.register(schema["name"], schema, executor, tags={"banking", topic}, policy=policy)
+
+
+async def get_user_profile(arguments: Json, context: ToolContext) -> Json:
+    """The session's own customer; addresses are masked, and secrets are no part of it.
+
+    Raises:
+        ToolFailedError: The bank does not know the customer.
+    """
+    customer = await Customers(context.services.documents).get(context.own_client_id())
+    if customer is None:
+        raise ToolFailedError("The bank has no record of the caller.")
+    return {"success": True, "profile": customer.profile(), "data_source": DATA_SOURCE}
 
 
 async def get_account_summary(arguments: Json, context: ToolContext) -> Json:
@@ -81,25 +102,24 @@ async def get_account_summary(arguments: Json, context: ToolContext) -> Json:
     Raises:
         ToolFailedError: The bank has no account for the customer.
     """
-    records = context.services.records
-    accounts = await records.accounts(_own(context))
+    accounts = await Accounts(context.services.documents).accounts(context.own_client_id())
     if not accounts:
         raise ToolFailedError("No account was found for the caller.")
     return {
         "success": True,
         "accounts": [_account(each) for each in accounts],
-        "data_source": records.source,
+        "data_source": DATA_SOURCE,
     }
 
 
 async def get_recent_transactions(arguments: Json, context: ToolContext) -> Json:
     """The latest transactions of the session's own customer, newest first; may be empty."""
-    records = context.services.records
-    transactions = await records.transactions(_own(context), arguments["limit"])
+    accounts = Accounts(context.services.documents)
+    transactions = await accounts.transactions(context.own_client_id(), arguments["limit"])
     return {
         "success": True,
         "transactions": [_transaction(each) for each in transactions],
-        "data_source": records.source,
+        "data_source": DATA_SOURCE,
     }
 
 
@@ -110,18 +130,26 @@ async def refund_fee(arguments: Json, context: ToolContext) -> Json:
         ToolRetryError: No such transaction, it is no fee, or the amount does not fit it.
         ToolFailedError: It was refunded before.
     """
-    client_id, records = _own(context), context.services.records
-    amount = Decimal(str(arguments["amount"]))
-    fee = await records.transaction(client_id, arguments["transaction_id"])
-    _check_refund(fee, amount)
+    accounts = Accounts(context.services.documents)
+    order = RefundOrder(
+        client_id=context.own_client_id(),
+        transaction_id=arguments["transaction_id"],
+        amount=Decimal(str(arguments["amount"])),
+        request=context.request,
+        at=context.services.clock.now(),
+        reason=arguments.get("reason", ""),
+    )
+    with nothing_done_yet():
+        fee = await accounts.transaction(order.client_id, order.transaction_id)
+    _check_refund(fee, order.amount)
     try:
-        refund = await records.refund(
-            client_id, arguments["transaction_id"], amount, context.idempotency_key
-        )
+        refund = await accounts.refund(order)
     except NotFoundError as err:
         raise ToolRetryError(_NO_TRANSACTION) from err
-    except ConflictError as err:
+    except AlreadyRefundedError as err:
         raise ToolFailedError("This fee was refunded before. It cannot be refunded again.") from err
+    except ConflictError as err:
+        raise ToolRetryError("The account is being changed just now. Nothing was done.") from err
     return {
         "success": True,
         "refunded": True,
@@ -129,7 +157,7 @@ async def refund_fee(arguments: Json, context: ToolContext) -> Json:
         "transaction_id": refund.transaction_id,
         "amount": float(refund.amount),
         "message": f"{refund.amount:.2f} dollars were refunded.",
-        "data_source": records.source,
+        "data_source": DATA_SOURCE,
     }
 
 
@@ -150,14 +178,6 @@ def _check_refund(fee: Transaction | None, amount: Decimal) -> None:
         raise ToolRetryError("amount may have two decimals at most.")
 
 
-def _own(context: ToolContext) -> str:
-    client_id = context.client_id
-    if client_id is None:
-        # Policy has refused this before; a caller who goes around it gets no further.
-        raise ToolRefusedError("The caller is not identified yet.", missing="authentication")
-    return client_id
-
-
 def _account(account: Account) -> Json:
     return {
         "type": account.type,
@@ -165,13 +185,14 @@ def _account(account: Account) -> Json:
         "available": float(account.available),
         "currency": account.currency,
         "account_number_last4": account.number_last4,
+        "routing_number": account.routing_number,
     }
 
 
 def _transaction(transaction: Transaction) -> Json:
     return {
         "transaction_id": transaction.transaction_id,
-        "date": transaction.on.isoformat(),
+        "date": transaction.posted_at[:10],
         "description": transaction.description,
         "amount": float(transaction.amount),
         "type": transaction.kind.value,

@@ -10,7 +10,10 @@ from typing import Literal, Protocol
 
 from shared.clock import Clock
 from shared.knowledge.passages import Passage
-from shared.tools.records import RecordStore
+from shared.records.documents import Documents
+from shared.tools.codes import CodeDelivery, Codes, CodeStore, TryLimits
+from shared.tools.failures import ToolRefusedError
+from shared.tools.keys import fingerprint
 from shared.types import AgentName, SessionId
 
 Channel = Literal["agent", "http"]
@@ -22,7 +25,7 @@ CALLER_NUMBER = "caller_number"
 AUTHENTICATED = "authenticated"
 MFA_VERIFIED = "mfa_verified"
 
-_REFERENCE_ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"  # no look-alikes: it is read aloud
+REFERENCE_ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"  # no look-alikes: it is read aloud
 
 
 class SessionFacts(Protocol):
@@ -56,18 +59,23 @@ class KnowledgeBase(Protocol):
 
 def new_reference(prefix: str) -> str:
     """A reference to read out to a caller, for example ``ESC-7K2M9QXA``; unique in practice."""
-    return prefix + "-" + "".join(secrets.choice(_REFERENCE_ALPHABET) for _ in range(8))
+    return prefix + "-" + "".join(secrets.choice(REFERENCE_ALPHABET) for _ in range(8))
 
 
 @dataclass(frozen=True, slots=True)
 class ToolServices:
     """What tools may reach."""
 
-    records: RecordStore
+    documents: Documents
+    """The bank's records."""
     knowledge: KnowledgeBase
     transfer_targets: Mapping[str, str]
     """Queue name (lower case) to the phone number that answers it."""
     clock: Clock
+    limits: TryLimits
+    code_store: CodeStore
+    codes: Codes
+    delivery: CodeDelivery
     new_id: Callable[[str], str] = new_reference
     takes_voicemail: bool = False
     """Whether a message that a caller leaves can be made into text."""
@@ -107,7 +115,26 @@ class ToolContext:
         is_verified = self.memo.get_context(AUTHENTICATED, False) is True
         return client_id if is_verified and isinstance(client_id, str) and client_id else None
 
+    def own_client_id(self) -> str:
+        """The verified customer's id, for an executor that serves nobody else.
+
+        Raises:
+            ToolRefusedError: Nobody is verified. Policy has refused this before; a caller who goes
+                around it gets no further.
+        """
+        if (client_id := self.client_id) is None:
+            raise ToolRefusedError("The caller is not identified yet.", missing="authentication")
+        return client_id
+
     @property
     def is_mfa_verified(self) -> bool:
         """Whether the verified customer has also passed the second factor."""
         return self.client_id is not None and self.memo.get_context(MFA_VERIFIED, False) is True
+
+    @property
+    def request(self) -> str:
+        """Names what is asked for, in records: the same when the call is delivered again.
+
+        A key belongs to its session, so it says nothing without it.
+        """
+        return fingerprint({"session": self.session_id, "key": self.idempotency_key})

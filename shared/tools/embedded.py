@@ -1,24 +1,29 @@
-"""What tools use where nothing is configured: the demonstration bank and the shipped articles."""
+"""What tools use where nothing is configured: the shipped articles, and no records at all."""
 
 import functools
+import secrets
 from collections.abc import Mapping
 
 from shared.clock import Clock, SystemClock
 from shared.knowledge.embedded import EmbeddedKnowledge
+from shared.tools.codes import Codes
 from shared.tools.context import EphemeralFacts, ToolContext, ToolServices
-from shared.tools.demo_records import EmbeddedRecords
+from shared.tools.unconfigured import NoCodeStore, NoDelivery, NoDocuments, NoLimits
 
 
 def embedded_services(
     *, transfer_targets: Mapping[str, str] | None = None, clock: Clock | None = None
 ) -> ToolServices:
-    """Services that need no account; reads the shipped files."""
-    clock = clock or SystemClock()
+    """Services that need no account; whatever needs one says that it is not configured."""
     return ToolServices(
-        records=EmbeddedRecords(clock),
+        documents=NoDocuments(),
         knowledge=EmbeddedKnowledge(),
         transfer_targets={name.lower(): to for name, to in (transfer_targets or {}).items()},
-        clock=clock,
+        clock=clock or SystemClock(),
+        limits=NoLimits(),
+        code_store=NoCodeStore(),
+        codes=Codes([secrets.token_bytes(32)]),
+        delivery=NoDelivery(),
     )
 
 

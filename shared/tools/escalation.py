@@ -1,38 +1,46 @@
-"""Reaching a person.
+"""Reaching a person on the phone.
 
 These tools ask; the call performs the transfer afterwards and reports what came of it. So no result
-says that somebody was reached.
+says that somebody was reached, and how long it will take nobody knows: it is not said either.
+
+They change nothing themselves but the case that is written down, under the name of the request. So
+they need no ledger: asked for again, the same case is found, and the call is transferred once.
 """
 
 from collections.abc import Mapping
 
-from shared.tools.banking import CLIENT_ID_PROPERTY
-from shared.tools.context import CALLER_NUMBER, ToolContext
-from shared.tools.failures import ToolRefusedError, ToolRetryError
+from shared.errors import AppError, UpstreamError
+from shared.records.containers import CASES
+from shared.telemetry.logs import get_logger
+from shared.tools.cases import write_down
+from shared.tools.context import ToolContext
+from shared.tools.failures import ToolFailedError, ToolRefusedError, ToolRetryError
 from shared.tools.policy import ToolPolicy
-from shared.tools.records import Callback
-from shared.tools.registration import ToolRegistrar
+from shared.tools.registration import DEPARTMENT, REASON, ToolRegistrar
 from shared.types import Json
 
-DEFAULT_QUEUE = "general"
-_DEPARTMENTS = ["general", "fraud", "loans", "investments", "complaints", "retention"]
-_BY_AGENTS = ToolPolicy(callers=frozenset({"agent"}))
-_DEPARTMENT: Json = {"type": "string", "enum": _DEPARTMENTS, "default": DEFAULT_QUEUE}
-_REASON: Json = {"type": "string", "minLength": 1, "maxLength": 500}
-_PHONE = r"^\+[1-9][0-9]{7,14}$"
+logger = get_logger(__name__)
 
+DEFAULT_QUEUE = "general"
+_BY_AGENTS = ToolPolicy(callers=frozenset({"agent"}))
+_SUMMARY: Json = {
+    "type": "string",
+    "maxLength": 1000,
+    "description": "What the person needs to know, so that the caller need not say it again.",
+}
 
 _ESCALATE_HUMAN: Json = {
     "name": "escalate_human",
     "description": (
-        "Ask for a person of a department when the caller wants one or nothing else helps."
+        "Ask for a person of a department when the caller wants one or nothing else helps. "
+        "Writes down what the person needs to know."
     ),
     "parameters": {
         "type": "object",
         "properties": {
-            "reason": _REASON,
-            "department": _DEPARTMENT,
-            "context_summary": {"type": "string", "maxLength": 1000},
+            "reason": REASON,
+            "department": DEPARTMENT,
+            "context_summary": _SUMMARY,
             "priority": {
                 "type": "string",
                 "enum": ["normal", "high", "urgent"],
@@ -50,47 +58,48 @@ _TRANSFER_CALL: Json = {
         "properties": {
             "queue_id": {
                 "type": "string",
+                "maxLength": 64,
                 "default": DEFAULT_QUEUE,
                 "description": "The queue, for example general or fraud.",
             },
-            "reason": _REASON,
+            "reason": REASON,
         },
         "required": ["reason"],
     },
 }
-_SCHEDULE_CALLBACK: Json = {
-    "name": "schedule_callback",
-    "description": "Note that a person of the bank is to call back.",
+_TRANSFER_TO: Json = {
+    "name": "transfer_call_to_destination",
+    "description": (
+        "Ask for the transfer of this call to a destination the bank knows: the name or the "
+        "number of one of its queues. No other number is dialled."
+    ),
     "parameters": {
         "type": "object",
         "properties": {
-            "client_id": CLIENT_ID_PROPERTY,
-            "reason": _REASON,
-            "phone_number": {
+            "destination": {"type": "string", "minLength": 1, "maxLength": 64},
+            "reason": REASON,
+            "transfer_type": {
                 "type": "string",
-                "pattern": _PHONE,
-                "description": (
-                    "With country code, for example +15555550100. May be left out for a verified "
-                    "caller."
-                ),
+                "enum": ["cold", "blind"],
+                "default": "blind",
+                "description": "Both connect the caller without an announcement.",
             },
-            "preferred_time": {"type": "string", "maxLength": 100},
-            "department": _DEPARTMENT,
+            "context_summary": _SUMMARY,
         },
-        "required": ["reason"],
+        "required": ["destination", "reason"],
     },
 }
 
 
 def register(registry: ToolRegistrar) -> None:
     """Bring in the tools that lead to a person."""
-    for schema, executor, topic, policy in (
-        (_ESCALATE_HUMAN, escalate_human, "transfer", _BY_AGENTS),
-        (_TRANSFER_CALL, transfer_call_to_call_center, "transfer", _BY_AGENTS),
-        (_SCHEDULE_CALLBACK, schedule_callback, "callback", ToolPolicy(has_side_effects=True)),
+    for schema, executor in (
+        (_ESCALATE_HUMAN, escalate_human),
+        (_TRANSFER_CALL, transfer_call_to_call_center),
+        (_TRANSFER_TO, transfer_call_to_destination),
     ):
         registry.register(
-            schema["name"], schema, executor, tags={"escalation", topic}, policy=policy
+            schema["name"], schema, executor, tags={"escalation", "transfer"}, policy=_BY_AGENTS
         )
 
 
@@ -103,11 +112,15 @@ async def escalate_human(arguments: Json, context: ToolContext) -> Json:
     """
     department = arguments["department"]
     queues = context.services.transfer_targets
-    queue_id = department if department in queues else DEFAULT_QUEUE
+    asked = _transfer(department if department in queues else DEFAULT_QUEUE, context)
+    reference = await _case(arguments, context)
     return {
-        **_transfer(queue_id, context),
+        **asked,
+        "escalation_initiated": True,
         "department": department,
         "priority": arguments["priority"],
+        "reference_id": reference,
+        "context_transferred": bool(reference and arguments.get("context_summary")),
     }
 
 
@@ -121,6 +134,26 @@ async def transfer_call_to_call_center(arguments: Json, context: ToolContext) ->
     return _transfer(arguments["queue_id"], context)
 
 
+async def transfer_call_to_destination(arguments: Json, context: ToolContext) -> Json:
+    """Ask for the transfer to a queue that is given by its name or its number.
+
+    Raises:
+        ToolRefusedError: No person can be reached at all.
+        ToolRetryError: The bank knows no such destination; the text names the queues.
+    """
+    names = {number: name for name, number in context.services.transfer_targets.items()}
+    destination: str = arguments["destination"]
+    asked = _transfer(names.get(destination, destination), context)
+    reference = await _case(arguments, context)
+    return {
+        **asked,
+        "destination": asked["queue_id"],
+        "transfer_type": arguments["transfer_type"],
+        "reference_id": reference,
+        "context_transferred": bool(reference and arguments.get("context_summary")),
+    }
+
+
 def _transfer(queue_id: str, context: ToolContext) -> Json:
     queues = context.services.transfer_targets
     if not queues:
@@ -130,13 +163,12 @@ def _transfer(queue_id: str, context: ToolContext) -> Json:
         )
     queue = queue_id.lower()
     if queue not in queues:
-        raise ToolRetryError(f"There is no such queue_id. Known: {', '.join(sorted(queues))}.")
+        raise ToolRetryError(f"There is no such queue. Known: {', '.join(sorted(queues))}.")
     return {
         "success": True,
         "transfer_requested": True,
         "transfer": {"target": queues[queue], "next": _others(queue, queues)},
         "queue_id": queue,
-        "reference_id": context.services.new_id("ESC"),
         "message": "The transfer will be tried when you have finished speaking. Tell the caller.",
     }
 
@@ -147,44 +179,18 @@ def _others(queue: str, queues: Mapping[str, str]) -> list[str]:
     return [general] if general not in (None, queues[queue]) else []
 
 
-async def schedule_callback(arguments: Json, context: ToolContext) -> Json:
-    """Note a callback in the bank's records; nothing is sent to the caller.
-
-    Raises:
-        ToolRetryError: Nobody knows which number to call.
-    """
-    services = context.services
-    noted = await services.records.add_callback(
-        Callback(
-            callback_id=services.new_id("CB"),
-            client_id=context.client_id,
-            phone=await _phone(arguments, context),
-            department=arguments["department"],
-            reason=arguments["reason"],
-            preferred_time=arguments.get("preferred_time"),
-            requested_at=services.clock.now(),
-        ),
-        context.idempotency_key,
-    )
-    return {
-        "success": True,
-        "callback_scheduled": True,
-        "callback_id": noted.callback_id,
-        "department": noted.department,
-        "message": "The callback is noted. No message goes to the caller.",
-        "data_source": services.records.source,
+async def _case(arguments: Json, context: ToolContext) -> str | None:
+    """Write down why; a person is reached all the same where that cannot be done."""
+    facts = {
+        "kind": "escalation",
+        "reason": arguments["reason"],
+        "summary": arguments.get("context_summary"),
+        "department": arguments.get("department", arguments.get("destination")),
+        "priority": arguments.get("priority", "normal"),
     }
-
-
-async def _phone(arguments: Json, context: ToolContext) -> str:
-    """The number to call: as given, else of the verified customer, else the caller's own."""
-    if "phone_number" in arguments:
-        return str(arguments["phone_number"])
-    if context.client_id is not None:
-        customer = await context.services.records.customer(context.client_id)
-        if customer is not None and customer.phone:
-            return customer.phone
-    number = context.memo.get_context(CALLER_NUMBER, None)
-    if isinstance(number, str) and number:
-        return number
-    raise ToolRetryError("Ask the caller for a phone_number with country code.")
+    try:
+        return await write_down(CASES.name, "ESC", facts, context)
+    except (UpstreamError, ToolFailedError) as err:
+        code = err.code if isinstance(err, AppError) else ""
+        logger.warning("escalation without a case", extra={"code": code})
+        return None

@@ -4,6 +4,8 @@ The sentences go to the model and to HTTP clients: they name fields and rules, n
 """
 
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from shared.errors import (
     AppError,
@@ -74,6 +76,24 @@ class ToolRefusedError(AppError):
         self.code = f"refused:{missing}"
 
 
+@contextmanager
+def nothing_done_yet() -> Iterator[None]:
+    """Around what a tool reads before it changes anything.
+
+    A failure here leaves no doubt: nothing was done, so the call may be made again.
+
+    Raises:
+        ToolRetryError: Instead of an UpstreamError.
+    """
+    try:
+        yield
+    except UpstreamError as err:
+        logger.warning("tool dependency failed", extra={"code": err.code})
+        raise ToolRetryError(
+            "This is temporarily unavailable; nothing was done. Try once more, or offer a person."
+        ) from err
+
+
 def failure(code: str, message: str) -> Json:
     """The result of a call that failed: a stable *code* and a sentence for the model."""
     return {"success": False, "error": code, "message": message}
@@ -89,13 +109,10 @@ def failure_of(error: Exception, tool: str) -> Json:
     match error:
         case ToolNotFoundError():
             return failure("unknown_tool", "There is no such tool.")
-        case (
-            InvalidArgumentsError()
-            | ToolRetryError()
-            | ToolFailedError()
-            | ToolTimeoutError()
-            | ToolRefusedError()
-        ):
+        case ToolRefusedError():
+            logger.info("tool refused", extra={"tool": tool, "missing": error.missing})
+            return failure(error.code, str(error))
+        case InvalidArgumentsError() | ToolRetryError() | ToolFailedError() | ToolTimeoutError():
             return failure(error.code, str(error))
         case UpstreamError():
             logger.warning("tool dependency failed", extra={"tool": tool, "code": error.code})

@@ -8,11 +8,10 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any
 
-from shared.tools.banking import CLIENT_ID_PROPERTY
 from shared.tools.context import CALLER_NAME, ToolContext
 from shared.tools.handoff_context import HandoffContext
 from shared.tools.policy import ToolPolicy
-from shared.tools.registration import ToolRegistrar
+from shared.tools.registration import CLIENT_ID_PROPERTY, ToolRegistrar
 from shared.types import Json
 
 ANY_AGENT_TOOL = "handoff_to_agent"

@@ -8,15 +8,11 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any
 
-from shared.tools.banking import CLIENT_ID_PROPERTY
 from shared.tools.context import ToolContext
-from shared.tools.escalation import (
-    DEFAULT_QUEUE,
-    schedule_callback,
-    transfer_call_to_call_center,
-)
+from shared.tools.escalation import DEFAULT_QUEUE, transfer_call_to_call_center
 from shared.tools.policy import ToolPolicy
-from shared.tools.registration import ToolRegistrar
+from shared.tools.registration import CLIENT_ID_PROPERTY, ToolRegistrar
+from shared.tools.service_requests import schedule_callback
 from shared.types import Json
 
 _SHORT: Json = {"type": "string", "maxLength": 200}

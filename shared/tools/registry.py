@@ -13,7 +13,20 @@ from collections.abc import Collection, Iterable
 from dataclasses import replace
 
 from shared.errors import ToolNotFoundError
-from shared.tools import auth, banking, escalation, handoffs, knowledge_base, people, voicemail
+from shared.tools import (
+    auth,
+    banking,
+    card_applications,
+    card_products,
+    card_signing,
+    escalation,
+    handoffs,
+    knowledge_base,
+    mfa,
+    people,
+    service_requests,
+    voicemail,
+)
 from shared.tools.arguments import ArgumentRules, closed_parameters
 from shared.tools.context import ToolContext
 from shared.tools.definition import PreparedCall, ToolDefinition
@@ -30,7 +43,20 @@ from shared.tools.policy import ToolPolicy, check, require_confirmation
 from shared.tools.registration import Executor
 from shared.types import Json
 
-MODULES = (auth, banking, handoffs, knowledge_base, escalation, voicemail, people)
+MODULES = (
+    auth,
+    mfa,
+    banking,
+    card_products,
+    card_applications,
+    card_signing,
+    handoffs,
+    knowledge_base,
+    escalation,
+    service_requests,
+    voicemail,
+    people,
+)
 """Every module that brings tools, in the order in which they are listed."""
 
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
@@ -267,6 +293,6 @@ async def execute_tool(name: str, arguments: Json, context: ToolContext | None =
     """See `ToolRegistry.execute`.
 
     Without *context* the call belongs to no session, so whatever needs an identified caller is
-    refused, and it uses the embedded demonstration data.
+    refused, and so is what needs the records of the bank.
     """
     return await _process.registry.execute(name, arguments, context or sessionless_context())

@@ -31,6 +31,7 @@ from shared.tools.embedded import embedded_services
 from shared.tools.policy import ToolPolicy
 from shared.tools.registry import ToolRegistry, build_registry
 from shared.types import AgentName, CallConnectionId, EventId, Json, SessionId, ToolName
+from tests.unit.bank import bank
 
 CALLER, BANK = ev.Party("4:+15551230000"), ev.Party("4:+15559990000")
 CONCIERGE = AgentName("concierge")
@@ -187,6 +188,7 @@ class Stage:
         clock = SystemClock()
         services = replace(
             embedded_services(transfer_targets={"general": "+15550001111"}),
+            documents=bank(),
             new_id=lambda prefix: f"{prefix}-1",  # or two runs would differ by their references
         )
         conversation = Conversation(

@@ -1,6 +1,7 @@
 """Tools over HTTP on behalf of a session: what they learn and do stays with the session."""
 
 import uuid
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from shared.tools.registry import ToolRegistry, build_registry
 from shared.types import EventId, Json, SessionId
 from tests.contract.call_stage import Phone, Stage
 from tests.contract.store_parts import store_of
+from tests.unit.bank import bank
 
 pytest_plugins = ("tests.contract.redis_fixture",)
 
@@ -43,7 +45,7 @@ def desk_of(redis: AzureRedisManager, store: SessionStore, noted: list[str]) -> 
         registry_with_note(noted),
         store,
         ledger=RedisLedger(redis, ttl_s=600),
-        services=embedded_services(transfer_targets={}, clock=SystemClock()),
+        services=replace(embedded_services(clock=SystemClock()), documents=bank()),
     )
 
 

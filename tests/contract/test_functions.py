@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -25,6 +26,7 @@ from shared.tools.embedded import embedded_services
 from shared.types import CallConnectionId, Json, SessionId
 from tests.contract.call_stage import Phone, Stage
 from tests.indexed import code_of
+from tests.unit.bank import bank
 
 pytest_plugins = ["tests.contract.redis_fixture"]
 
@@ -76,7 +78,8 @@ async def stage(redis: AzureRedisManager) -> AsyncIterator[Stage]:
     parts.acs_tokens = Lazy.of(FakeVerifier())
     parts.runner = Lazy.of(stage.runners[0])
     parts.registry = Lazy.of(stage.registry)
-    services, ledger = embedded_services(), RedisLedger(redis, ttl_s=60)
+    services = replace(embedded_services(), documents=bank())
+    ledger = RedisLedger(redis, ttl_s=60)
     desk = ToolDesk(stage.registry, stage.stores[0], ledger=ledger, services=services)
     parts.tool_desk = Lazy.of(desk)
     chat = Chat(stage.runners[0], agents=stage.agents, clock=clock, turn_timeout_s=10)

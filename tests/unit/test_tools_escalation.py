@@ -2,12 +2,19 @@
 
 import pytest
 
+from shared.errors import UpstreamError
 from shared.tools.embedded import embedded_services
 from shared.tools.registry import build_registry
-from shared.tools.run import run_tool
-from tests.unit.tool_fakes import FakeLedger, context, emily, services
+from shared.types import Json
+from tests.unit.bank import bank, body_of
+from tests.unit.tool_fakes import EMILY, QUEUES, context, emily, services
 
 REGISTRY = build_registry()
+TRANSFERS: dict[str, Json] = {
+    "transfer_call_to_call_center": {},
+    "escalate_human": {},
+    "transfer_call_to_destination": {"destination": "general"},
+}
 
 
 async def test_transfer_asks_for_the_queues_number() -> None:
@@ -38,11 +45,11 @@ async def test_transfer_to_an_unknown_queue_names_the_known_ones() -> None:
     assert "wizards" not in result["message"]
 
 
-@pytest.mark.parametrize("tool", ["transfer_call_to_call_center", "escalate_human"])
+@pytest.mark.parametrize("tool", [*TRANSFERS])
 async def test_transfer_without_any_target_offers_a_callback(tool: str) -> None:
     """Where nobody answers a phone, a promised transfer would leave the caller alone."""
     who = context(using=services(targets={}))
-    result = await REGISTRY.execute(tool, {"reason": "r"}, who)
+    result = await REGISTRY.execute(tool, {"reason": "r", **TRANSFERS[tool]}, who)
     assert result["error"] == "refused:transfer_target"
     assert "schedule_callback" in result["message"]
     assert embedded_services().transfer_targets == {}
@@ -68,63 +75,68 @@ async def test_escalate_human_checks_its_enums(field: str) -> None:
     assert field in result["message"]
 
 
+async def test_escalate_human_writes_down_what_the_person_needs_to_know() -> None:
+    """The answer says that the context goes along; then it has to be somewhere."""
+    documents = bank()
+    who = emily(using=services(documents=documents))
+    arguments = {"reason": "a loan", "context_summary": "wants a lower rate", "priority": "urgent"}
+    result = await REGISTRY.execute("escalate_human", arguments, who)
+    assert result["context_transferred"] is True
+    case = body_of(documents, "cases", result["reference_id"])
+    assert case["summary"] == "wants a lower rate"
+    assert (case["client_id"], case["priority"], case["status"]) == (EMILY, "urgent", "open")
+    again = await REGISTRY.execute("escalate_human", arguments, who)
+    assert again == result
+    assert len(documents.held("cases")) == 1
+
+
+@pytest.mark.parametrize("tool", ["escalate_human", "transfer_call_to_destination"])
+async def test_a_person_is_reached_while_the_records_are_away(tool: str) -> None:
+    """The worst moment to refuse a person is when everything else fails too."""
+    documents = bank()
+    documents.failure = UpstreamError("database unreachable")
+    arguments = {"reason": "r", "destination": "fraud", "context_summary": "s"}
+    if tool == "escalate_human":
+        arguments = {"reason": "r", "department": "fraud", "context_summary": "s"}
+    result = await REGISTRY.execute(tool, arguments, context(using=services(documents=documents)))
+    assert result["transfer"]["target"] == QUEUES["fraud"]
+    assert (result["reference_id"], result["context_transferred"]) == (None, False)
+
+
 async def test_references_are_unique() -> None:
     """Ten wishes in one second once shared a reference and overwrote each other."""
-    real = embedded_services(transfer_targets={"General": "+15555550100"})
+    using = services()
     results = [
-        await REGISTRY.execute("escalate_human", {"reason": "r"}, context(using=real))
-        for _ in range(50)
+        await REGISTRY.execute("escalate_human", {"reason": "r"}, context(using=using, key=f"k{n}"))
+        for n in range(50)
     ]
     references = {each["reference_id"] for each in results}
     assert len(references) == 50
     assert all(each.startswith("ESC-") and len(each) == 12 for each in references)
 
 
-@pytest.mark.parametrize("tool", ["transfer_call_to_call_center", "escalate_human"])
+@pytest.mark.parametrize("destination", ["fraud", "Fraud", "+15555550111"])
+async def test_transfer_to_destination_knows_queues_by_name_and_number(destination: str) -> None:
+    """However the model names it, it is one of the bank's own."""
+    arguments = {"destination": destination, "reason": "r", "transfer_type": "cold"}
+    result = await REGISTRY.execute("transfer_call_to_destination", arguments, context())
+    assert result["transfer"]["target"] == "+15555550111"
+    assert (result["destination"], result["transfer_type"]) == ("fraud", "cold")
+
+
+@pytest.mark.parametrize("destination", ["+19005551234", "sip:anybody@example.com", "+1555555011"])
+async def test_transfer_to_destination_dials_no_number_of_the_models(destination: str) -> None:
+    """A call that can be sent anywhere is toll fraud waiting for an instruction."""
+    arguments = {"destination": destination, "reason": "r"}
+    result = await REGISTRY.execute("transfer_call_to_destination", arguments, context())
+    assert result["error"] == "retry"
+    assert "transfer" not in result
+    assert destination not in result["message"]
+
+
+@pytest.mark.parametrize("tool", [*TRANSFERS])
 async def test_transfers_are_for_agents_only(tool: str) -> None:
     """Over HTTP nobody performs the transfer that the answer promises."""
-    result = await REGISTRY.execute(tool, {"reason": "r"}, context(channel="http"))
+    arguments = {"reason": "r", **TRANSFERS[tool]}
+    result = await REGISTRY.execute(tool, arguments, context(channel="http"))
     assert result["error"] == "refused:caller"
-
-
-async def test_schedule_callback_is_noted_once() -> None:
-    """A redelivered turn must not make two people call; the same reference is read out."""
-    using, ledger = services(), FakeLedger()
-    arguments = {"reason": "r", "phone_number": "+4930123456", "preferred_time": "noon"}
-    first, second = [
-        await run_tool(REGISTRY, "schedule_callback", arguments, context(using=using), ledger)
-        for _ in range(2)
-    ]
-    assert first == second
-    assert first["callback_scheduled"] is True
-    assert first["callback_id"] == "CB-1"
-    assert first["department"] == "general"
-    assert "confirmation_sent" not in first
-    # Also where the ledger has lost its memory, the records know the key.
-    third = await run_tool(
-        REGISTRY, "schedule_callback", arguments, context(using=using), FakeLedger()
-    )
-    assert third["callback_id"] == "CB-1"
-
-
-async def test_schedule_callback_knows_the_number_or_asks() -> None:
-    """A callback to nobody is a broken promise."""
-    nobody = await REGISTRY.execute("schedule_callback", {"reason": "r"}, context())
-    assert nobody["error"] == "retry"
-    assert "phone_number" in nobody["message"]
-    caller = context(facts={"caller_number": "+15555550199"})
-    stranger = context(facts={"client_id": "CLT-9999", "authenticated": True})
-    assert (await REGISTRY.execute("schedule_callback", {"reason": "r"}, caller))["success"]
-    assert (await REGISTRY.execute("schedule_callback", {"reason": "r"}, emily()))["success"]
-    unknown = await REGISTRY.execute("schedule_callback", {"reason": "r"}, stranger)
-    assert unknown["error"] == "retry"
-
-
-@pytest.mark.parametrize("number", ["5550142", "+0123456789", "call me", "+1 555 555 0142"])
-async def test_schedule_callback_refuses_what_cannot_be_dialled(number: str) -> None:
-    """Nobody will ask again before dialling."""
-    result = await REGISTRY.execute(
-        "schedule_callback", {"reason": "r", "phone_number": number}, context()
-    )
-    assert result["error"] == "invalid_arguments"
-    assert number not in result["message"]

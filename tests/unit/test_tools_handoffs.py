@@ -28,7 +28,7 @@ async def test_handoff_carries_what_the_next_agent_needs() -> None:
         "client_id": EMILY,
         "caller_name": "Emily Rivera",
         "previous_agent": "concierge",
-        "handoff_timestamp": "2025-03-05T12:00:00+00:00",
+        "handoff_timestamp": "2026-11-28T12:00:00+00:00",
         "details": {},
     }
     assert (

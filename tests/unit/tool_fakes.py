@@ -9,6 +9,8 @@ from shared.clock import Clock
 from shared.errors import UpstreamError
 from shared.knowledge.embedded import EmbeddedKnowledge
 from shared.knowledge.passages import Passage
+from shared.records.documents import Documents
+from shared.tools.codes import Codes
 from shared.tools.context import (
     Channel,
     EphemeralFacts,
@@ -16,22 +18,22 @@ from shared.tools.context import (
     ToolContext,
     ToolServices,
 )
-from shared.tools.demo_records import EmbeddedRecords
-from shared.tools.records import RecordStore
 from shared.tools.registry import ToolRegistry
 from shared.types import AgentName, Json, SessionId
+from tests.unit.bank import FakeCodeStore, FakeDelivery, FakeLimits, bank
 
 SESSION = SessionId("0193-session")
 EMILY = "CLT-1001"
+MARCUS = "CLT-1002"
 QUEUES = {"general": "+15555550100", "fraud": "+15555550111"}
 
 
 class FakeClock:
-    """Stands still on the fifth of March 2025."""
+    """Stands still on the 28th of November 2026."""
 
     def now(self) -> datetime:
         """Noon."""
-        return datetime(2025, 3, 5, 12, tzinfo=UTC)
+        return datetime(2026, 11, 28, 12, tzinfo=UTC)
 
     def monotonic(self) -> float:
         """The start."""
@@ -115,18 +117,22 @@ class FakeId:
 
 def services(
     *,
-    records: RecordStore | None = None,
+    documents: Documents | None = None,
     knowledge: KnowledgeBase | None = None,
     targets: Mapping[str, str] = QUEUES,
     clock: Clock | None = None,
+    delivery: FakeDelivery | None = None,
 ) -> ToolServices:
     """The demonstration bank unless something else is given."""
-    clock = clock or FakeClock()
     return ToolServices(
-        records=records or EmbeddedRecords(clock),
+        documents=documents or bank(),
         knowledge=knowledge or EmbeddedKnowledge(),
         transfer_targets=targets,
-        clock=clock,
+        clock=clock or FakeClock(),
+        limits=FakeLimits(),
+        code_store=FakeCodeStore(),
+        codes=Codes([b"k" * 32]),
+        delivery=delivery or FakeDelivery(),
         new_id=FakeId(),
     )
 
@@ -151,10 +157,19 @@ def context(
 
 
 def emily(
-    *, key: str = "key-1", using: ToolServices | None = None, channel: Channel = "agent"
+    *,
+    key: str = "key-1",
+    using: ToolServices | None = None,
+    channel: Channel = "agent",
+    has_mfa: bool = False,
 ) -> ToolContext:
-    """A call in a session that has verified Emily Rivera."""
-    facts = {"client_id": EMILY, "caller_name": "Emily Rivera", "authenticated": True}
+    """A call in a session that has verified Emily Rivera, perhaps with a second factor."""
+    facts = {
+        "client_id": EMILY,
+        "caller_name": "Emily Rivera",
+        "authenticated": True,
+        "mfa_verified": has_mfa,
+    }
     return context(facts=facts, key=key, using=using, channel=channel)
 
 
