@@ -19,6 +19,7 @@ from shared.resources import resources
 from shared.settings import NotConfiguredError
 from shared.telemetry.context import log_facts
 from shared.telemetry.logs import get_logger
+from shared.telemetry.metrics import REFUSALS, record
 from shared.types import SessionId
 
 logger = get_logger(__name__)
@@ -104,6 +105,8 @@ def status_of(error: errors.AppError) -> HTTPStatus:
 
 def _answer(error: errors.AppError) -> func.HttpResponse:
     status = status_of(error)
+    if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
+        record(REFUSALS, 1, {"what": "request"})
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         logger.warning("request failed", extra={"error": error.code})
     return problem_response(error, status)

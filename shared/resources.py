@@ -7,6 +7,7 @@ is wanted, on a thread beside the loop, so that importing the app loads no SDK.
 import asyncio
 import importlib
 import os
+import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from shared.clock import Clock, SystemClock
+from shared.errors import SettingsError
 from shared.pools.lazy import Lazy
 from shared.settings import Settings
 from shared.telemetry.logs import configure_logging
@@ -58,7 +60,7 @@ class Resources:
         self.clock = clock or SystemClock()
         self._given = settings
         self.built_ms: dict[str, float] = {}
-        self.imported = Lazy(_import_heavy)
+        self.imported = Lazy(self._prepare)
         part = self._part
         # state and identity
         self.credential: Lazy[AsyncTokenCredential] = part("state_parts", "credential")
@@ -106,6 +108,18 @@ class Resources:
         )
         return settings
 
+    async def _prepare(self) -> None:
+        """Load what every part needs; then nothing that follows goes untraced."""
+        for module in HEAVY:
+            await asyncio.to_thread(importlib.import_module, module)
+        try:
+            settings = self.settings
+        except SettingsError:
+            return  # each part will say so itself
+        if settings.is_traced or "opentelemetry.sdk.trace" in sys.modules:
+            telemetry = await asyncio.to_thread(importlib.import_module, "shared.telemetry_parts")
+            await telemetry.begin_telemetry(settings)
+
     def _part(self, module: str, name: str) -> Lazy[Any]:
         """The part *name*, built by ``build_<name>(resources)`` of ``shared.<module>``."""
 
@@ -128,11 +142,6 @@ class Resources:
             "redis": redis.snapshot() if redis else None,
             "pools": {pool.name: pool.snapshot() for pool in pools if pool is not None},
         }
-
-
-async def _import_heavy() -> None:
-    for module in HEAVY:
-        await asyncio.to_thread(importlib.import_module, module)
 
 
 _process = Resources()

@@ -47,6 +47,16 @@ class Settings:
     log_levels: Mapping[str, str]
     """Levels of single loggers; ours are called like their modules."""
 
+    # telemetry
+    service_name: str
+    """The role in the application map."""
+    service_version: str
+    applicationinsights_connection_string: str | None = field(repr=False)
+    otlp_endpoint: str | None
+    """Of a collector that speaks OTLP over HTTP."""
+    trace_content: bool
+    """Spans keep what people say. Never where real people call."""
+
     # Azure Communication Services
     acs_endpoint: str
     acs_access_key: str | None = field(repr=False)
@@ -124,6 +134,13 @@ class Settings:
             azure_client_id=read("AZURE_CLIENT_ID", default=None),
             log_level=read("LOG_LEVEL", _LEVEL, default="INFO"),
             log_levels=read("LOG_LEVELS", _levels, default={}),
+            service_name=read("SERVICE_NAME", default="voice-agent-functions"),
+            service_version=read("SERVICE_VERSION", default="development"),
+            applicationinsights_connection_string=read(
+                "APPLICATIONINSIGHTS_CONNECTION_STRING", default=None
+            ),
+            otlp_endpoint=read("OTEL_EXPORTER_OTLP_ENDPOINT", url, default=None),
+            trace_content=read("TRACE_CONTENT", flag, default=False),
             acs_endpoint=read("ACS_ENDPOINT", url),
             acs_access_key=read("ACS_ACCESS_KEY", default=None),
             acs_audience=read("ACS_AUDIENCE"),
@@ -171,6 +188,11 @@ class Settings:
     def has_speech(self) -> bool:
         """Whether there is a speech service of our own."""
         return bool(self.speech_endpoint or self.speech_host)
+
+    @property
+    def is_traced(self) -> bool:
+        """Whether spans and measurements are to be sent somewhere."""
+        return bool(self.applicationinsights_connection_string or self.otlp_endpoint)
 
     def _contradictions(self) -> Iterator[str]:
         """What is wrong between the settings; a malformed one is None and told already."""

@@ -41,6 +41,20 @@ resource settings 'Microsoft.Web/sites/config@2024-11-01' = {
     LOG_LEVEL: 'INFO'
     LOG_LEVELS: ''
 
+    // telemetry: the worker configures OpenTelemetry, keeps every span and makes none of its own
+    SERVICE_NAME: siteName
+    SERVICE_VERSION: 'development'
+    PYTHON_APPLICATIONINSIGHTS_ENABLE_TELEMETRY: 'true'
+    PYTHON_APPLICATIONINSIGHTS_LOGGER_NAME: 'voice_agent'
+    OTEL_EXPORTER_OTLP_ENDPOINT: ''
+    OTEL_TRACES_SAMPLER: 'microsoft.fixed_percentage'
+    OTEL_TRACES_SAMPLER_ARG: '1.0'
+    OTEL_PYTHON_DISABLED_INSTRUMENTATIONS: 'azure_sdk,django,fastapi,flask,httpx,httpx2,psycopg2,requests,urllib,urllib3'
+    OTEL_EXPERIMENTAL_RESOURCE_DETECTORS: 'azure_functions'
+    APPLICATIONINSIGHTS_STATSBEAT_DISABLED_ALL: 'true'
+    APPLICATIONINSIGHTS_CONTROLPLANE_DISABLED: 'true'
+    TRACE_CONTENT: 'false'
+
     // Azure Communication Services
     ACS_ENDPOINT: communicationEndpoint
     ACS_AUDIENCE: communicationImmutableId

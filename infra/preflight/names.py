@@ -33,7 +33,6 @@ AZURE_ONLY: Mapping[str, str] = {
     "AzureWebJobsStorage__accountName": "the host's storage, by identity",
     "AzureWebJobsStorage__credential": "the host's storage, by identity",
     "AzureWebJobsStorage__clientId": "the host's storage, by identity",
-    "APPLICATIONINSIGHTS_CONNECTION_STRING": "read by host and worker",
     "APPLICATIONINSIGHTS_AUTHENTICATION_STRING": "read by host and worker: which identity sends",
 }
 """Settings that the platform reads there and nothing reads on a laptop."""
@@ -41,8 +40,16 @@ AZURE_ONLY: Mapping[str, str] = {
 READ_BY_HOST: Mapping[str, str] = {
     "SWEEP_SCHEDULE": "in a trigger, as %SWEEP_SCHEDULE%",
     "KEEP_WARM_SCHEDULE": "in a trigger, as %KEEP_WARM_SCHEDULE%",
+    "PYTHON_APPLICATIONINSIGHTS_ENABLE_TELEMETRY": "by the worker: it configures OpenTelemetry",
+    "PYTHON_APPLICATIONINSIGHTS_LOGGER_NAME": "by the worker: our loggers, and no SDK's",
+    "OTEL_TRACES_SAMPLER": "by OpenTelemetry; its default here drops most of a call",
+    "OTEL_TRACES_SAMPLER_ARG": "by OpenTelemetry: the share of traces that is kept",
+    "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS": "by OpenTelemetry; our own spans tell of these",
+    "OTEL_EXPERIMENTAL_RESOURCE_DETECTORS": "by OpenTelemetry: which app and instance this is",
+    "APPLICATIONINSIGHTS_STATSBEAT_DISABLED_ALL": "by the exporter: no statistics about itself",
+    "APPLICATIONINSIGHTS_CONTROLPLANE_DISABLED": "by the exporter: no settings from elsewhere",
 }
-"""Settings that the host resolves, and `Settings` does not read."""
+"""Settings that host, worker or SDK read, and `Settings` does not."""
 
 GIVEN_BY_AZURE = frozenset({"IDENTITY_ENDPOINT"})
 """The platform sets these by itself."""

@@ -9,6 +9,7 @@ from typing import Protocol
 from shared.agent import prompting
 from shared.agent.completions import Completion, TextDelta, ToolCall
 from shared.agent.loader import AgentDefinition, render_prompt
+from shared.agent.observation import AnswerObserver
 from shared.agent.passing import Passing, arguments_of, refused
 from shared.agent.sentences import SentenceCutter
 from shared.agent.turn import (
@@ -25,6 +26,7 @@ from shared.agent.turn import (
 from shared.clock import Clock
 from shared.errors import UpstreamError, UpstreamTimeoutError
 from shared.latency.stages import Stages
+from shared.telemetry.tracing import within
 from shared.types import AgentName, Json
 
 MAX_TOOL_CALLS = 8
@@ -32,6 +34,11 @@ MAX_TOOL_CALLS = 8
 
 class ChatModel(Protocol):
     """A language model; `shared.agent.model` is one."""
+
+    @property
+    def deployment(self) -> str:
+        """Who answers where nobody else is asked for."""
+        ...
 
     def stream(
         self,
@@ -87,6 +94,7 @@ class Answer:
         self._toolbox = toolbox
         self._clock = clock
         self._stages = stages
+        self.observer = AnswerObserver(request.session_id, clock.monotonic)
         self._tool_calls = 0
         self._has_spoken = False
         self._finish = Finished("")
@@ -155,25 +163,29 @@ class Answer:
             max_tokens=agent.model.max_tokens,
             deadline_s=deadline_s,
         )
-        async with aclosing(stream) as deltas:
-            async for delta in deltas:
-                if isinstance(delta, Completion):
-                    self._stages.reached("llm_last_token")
-                    self._count(delta)
-                    if (rest := cutter.flush()) and held:
+        model = agent.model.deployment or self._model.deployment
+        with self.observer.request(model, agent.name) as request:
+            async with aclosing(stream) as deltas:
+                async for delta in deltas:
+                    if isinstance(delta, Completion):
+                        self._stages.reached("llm_last_token")
+                        self._count(delta)
+                        request.completed(delta)
+                        if (rest := cutter.flush()) and held:
+                            yield Sentence(held)
+                        yield _Reply(rest or held, delta.tool_calls)
+                        return
+                    if not has_begun:
+                        self._stages.reached("llm_first_token")
+                        request.first_chunk()
+                        has_begun = True
+                    for sentence in cutter.feed(delta.text):
+                        if held:
+                            yield Sentence(held)
+                        held = sentence
+                    if held and cutter.has_more:
                         yield Sentence(held)
-                    yield _Reply(rest or held, delta.tool_calls)
-                    return
-                if not has_begun:
-                    self._stages.reached("llm_first_token")
-                    has_begun = True
-                for sentence in cutter.feed(delta.text):
-                    if held:
-                        yield Sentence(held)
-                    held = sentence
-                if held and cutter.has_more:
-                    yield Sentence(held)
-                    held = ""
+                        held = ""
 
     def _messages(self, agent: AgentDefinition) -> list[Json]:
         request = self._request
@@ -217,7 +229,8 @@ class Answer:
 
     async def _timed(self, call: ToolCall) -> tuple[Json, float]:
         started_at = self._clock.monotonic()
-        result = await self._run(call)
+        with within(self.observer.part):
+            result = await self._run(call)
         return result, (self._clock.monotonic() - started_at) * 1000
 
     async def _run(self, call: ToolCall) -> Json:

@@ -75,12 +75,13 @@ class Conversation:
         has_spoken = False
         answer = Answer(request, self._agents, self._model, self._toolbox, self._clock, stages)
         try:
-            async with aclosing(self._paced(answer)) as items:
-                async for item in items:
-                    if isinstance(item, Sentence | Finished) and not has_spoken:
-                        stages.reached("first_sentence")
-                        has_spoken = True
-                    yield item
+            with answer.observer:
+                async with aclosing(self._paced(answer)) as items:
+                    async for item in items:
+                        if isinstance(item, Sentence | Finished) and not has_spoken:
+                            stages.reached("first_sentence")
+                            has_spoken = True
+                        yield item
         except AppError as error:
             logger.warning("turn degraded", extra={"error": error.code, "turn": request.turn})
             yield self._ladder(self._agents[answer.agent], request)

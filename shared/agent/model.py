@@ -53,7 +53,8 @@ class ChatModel:
             timeout_s: How long the service may be silent, before the answer and within it.
             max_connections: How many requests may be on their way at once.
         """
-        self._deployment = deployment
+        self.deployment = deployment
+        """Who answers where nobody else is asked for."""
         self._timeout_s = timeout_s
         self._client = connect_client(
             base_url=base_url,
@@ -96,7 +97,7 @@ class ChatModel:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + deadline_s
         ask = partial(
-            self._ask, deployment or self._deployment, messages, tools, temperature, max_tokens
+            self._ask, deployment or self.deployment, messages, tools, temperature, max_tokens
         )
         may_retry = True
         while True:

@@ -45,6 +45,11 @@ def decode_state(value: Json) -> CallState:
     return cast("CallState", _decode(value))
 
 
+def trace_parent_of(call: Json | None) -> str:
+    """The trace that a state names, whether or not it can be read otherwise; empty for none."""
+    return str((call or {}).get("trace_parent", ""))
+
+
 def _decode(value: Json) -> Any:
     fields = {name: field for name, field in value.items() if name != "kind"}
     try:

@@ -43,6 +43,7 @@ from shared.latency.stages import Stages
 from shared.speech.rendition import Rendition
 from shared.speech.voices import Voice
 from shared.telemetry.logs import get_logger
+from shared.telemetry.metrics import CHARACTERS, record
 from shared.types import AgentName, CallConnectionId, EventId, SessionId
 
 logger = get_logger(__name__)
@@ -158,6 +159,7 @@ class CommandExecutor:
 
     async def _telephone(self, visit: Visit, command: Command, event_id: EventId) -> CommandEvent:
         session_id, call = visit.session_id, visit.state.call_connection_id
+        url: str | None = None
         try:
             match command:
                 case Answer():
@@ -188,6 +190,7 @@ class CommandExecutor:
             return CommandFailed(event_id, command.id, error.failure, error.detail)
         if isinstance(command, Speak | Listen):
             visit.first_words_accepted()
+            record(CHARACTERS, len(command.text), {"renderer": "speech" if url else "acs"})
         return CommandDone(event_id, command.id)
 
     async def _rendered(self, visit: Visit, text: str, voice: Voice) -> str | None:

@@ -8,12 +8,17 @@ from azure.communication.callautomation.aio import CallAutomationClient
 from azure.core.exceptions import AzureError, ResourceNotFoundError
 from azure.core.rest import AsyncHttpResponse
 
+from shared.calls.codec import trace_parent_of
 from shared.calls.recording_events import RecordingReady
 from shared.errors import InvalidRequestError, NotFoundError, SessionNotFoundError, UpstreamError
 from shared.speech.desk import Transcript
 from shared.speech.sound import Sound, SoundFormat
+from shared.state.memo import MemoManager
 from shared.state.store import SessionStore
+from shared.telemetry import names
+from shared.telemetry.context import log_facts
 from shared.telemetry.logs import get_logger
+from shared.telemetry.tracing import span
 from shared.types import Json
 
 logger = get_logger(__name__)
@@ -90,17 +95,23 @@ class CallRecordings:
         session_id = await self._store.session_for_server_call(ready.server_call_id)
         if session_id is None:
             raise SessionNotFoundError("there is no such session, or it has expired")
-        memo = (await self._store.load(session_id)).memo
-        key = recording_key(ready.recording_id)
-        if memo.get_context(key) is not None:
+        loaded = await self._store.load(session_id)
+        if loaded.memo.get_context(recording_key(ready.recording_id)) is not None:
             return
+        with log_facts(session_id=session_id), span(names.SPAN_RECORDING) as keeping:
+            keeping.link(trace_parent_of(loaded.call))
+            transcript = await self._keep(ready, loaded.memo)
+        facts = {"session_id": session_id, "phrases": len(transcript.phrases)}
+        logger.info("recording kept", extra=facts)
+
+    async def _keep(self, ready: RecordingReady, memo: MemoManager) -> Transcript:
         sounds = [Sound.from_wav(await self._files.fetch(one)) for one in ready.locations]
         heard = _beginning(sounds)
         transcript = await self._transcribe(heard)
+        key = recording_key(ready.recording_id)
         memo.set_context(key, _as_json(transcript, ready.duration_ms))
         await memo.persist()
-        facts = {"session_id": session_id, "phrases": len(transcript.phrases)}
-        logger.info("recording kept", extra=facts)
+        return transcript
 
 
 def recording_key(recording_id: str) -> str:

@@ -10,6 +10,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+from shared.calls import spans
 from shared.calls.codec import decode_command, encode
 from shared.calls.events import CommandEvent, Event
 from shared.calls.flow import Step, advance
@@ -20,6 +21,8 @@ from shared.errors import AppError, SessionNotFoundError, UpstreamError
 from shared.state.store import Commit, Outcome, Pending, SessionStore
 from shared.telemetry.context import log_facts
 from shared.telemetry.logs import get_logger
+from shared.telemetry.metrics import REFUSALS, record
+from shared.telemetry.tracing import current_trace_parent
 from shared.types import CommandId, Json, SessionId
 
 logger = get_logger(__name__)
@@ -97,11 +100,12 @@ class CallRunner:
             UpstreamError: The session store failed; the event may be delivered again.
         """
         received_at = self._clock.monotonic()
-        with log_facts(session_id=session_id):
+        with log_facts(session_id=session_id), spans.event_span(event) as handled:
             visit = Visit(session_id, self._clock.monotonic, received_at)
             await self._load(visit, event, may_begin=begins_session)
-            with log_facts(call_connection_id=visit.state.call_connection_id):
+            with spans.joined(handled, visit):
                 owned = await self._apply(visit, event)
+                spans.note_event(handled, visit, owned)
                 await self._begin(visit, owned, received_at + (within_s or self._times.ack_s))
         return visit
 
@@ -113,9 +117,9 @@ class CallRunner:
 
     async def resume(self, session_id: SessionId) -> Visit:
         """Take over what a dead instance left of the session, if anything."""
-        with log_facts(session_id=session_id):
+        with log_facts(session_id=session_id), spans.takeover_span() as handled:
             visit = await self.look(session_id)
-            with log_facts(call_connection_id=visit.state.call_connection_id):
+            with spans.joined(handled, visit):
                 owned = await self._apply(visit, None)
                 if owned:
                     logger.warning("commands taken over", extra={"commands": len(owned)})
@@ -133,7 +137,8 @@ class CallRunner:
         loaded = await self._store.load(visit.session_id, event.id if event else None)
         if loaded.call is None and not may_begin:
             raise SessionNotFoundError("there is no such session, or it has expired")
-        visit.take(loaded, self._new_state(visit.session_id, event))
+        fresh = self._new_state(visit.session_id, event)
+        visit.take(loaded, replace(fresh, trace_parent=current_trace_parent()))
         visit.stages.reached("memo_load")
 
     async def _apply(
@@ -154,6 +159,7 @@ class CallRunner:
                 raise NotOursError("the command is done or called off")
             claims = [one for one in visit.expired if one.command_id not in step.done]
             if step == Step(visit.state) and not claims:
+                visit.outcome = spans.outcome_without_change(visit)
                 if has_raced:
                     # The lost commit has listed the session by what it would have made of it.
                     due_in_s = self._due_in_s(visit, step, set())
@@ -166,10 +172,12 @@ class CallRunner:
                     lease_s = self._times.lease_s
                     visit.accept(step.state, committed.version, _leased(change), lease_s)
                     visit.stages.reached("memo_save")
+                    spans.note_commit(visit, is_new=is_new, taken_over=len(claims))
                     ours = [*(decode_command(one.command) for one in claims), *step.commands]
                     fences = committed.fences
                     return [Owned(one, fences[one.id]) for one in ours if one.id in fences]
                 case Outcome.REFUSED:
+                    record(REFUSALS, 1, {"what": "commit"})
                     raise NotOursError("another instance has taken the command over")
                 case _:
                     visit.is_outdated = has_raced = True
@@ -233,15 +241,16 @@ class CallRunner:
 
     async def _do(self, visit: Visit, owned: Owned) -> None:
         """Do one command and whatever follows from its results, in order."""
-        async with aclosing(self._executor.execute(visit, owned)) as results:
-            async for event in results:
-                try:
-                    followers = await self._apply(visit, event, by=owned)
-                except NotOursError:
-                    logger.info("command given up", extra={"command": owned.command.id})
-                    return
-                for follower in followers:
-                    await self._do(visit, follower)
+        with spans.command_span(visit, owned):
+            async with aclosing(self._executor.execute(visit, owned)) as results:
+                async for event in results:
+                    try:
+                        followers = await self._apply(visit, event, by=owned)
+                    except NotOursError:
+                        logger.info("command given up", extra={"command": owned.command.id})
+                        return
+                    for follower in followers:
+                        await self._do(visit, follower)
 
 
 def _leased(change: Commit) -> set[CommandId]:

@@ -79,6 +79,8 @@ class CallState:
 
     serial: int = 0
     """Numbers commands and messages; grows, never restarts."""
+    trace_parent: str = ""
+    """Of the session's first invocation: every later one links to it."""
     open: tuple[CommandId, ...] = ()
     """Commands decided and not known to be done: what the outbox must hold."""
     outcome: str = ""

@@ -32,6 +32,8 @@ from shared.calls.identifiers import identifier_of, phone_number_of
 from shared.calls.sources import source_of
 from shared.clock import Clock, SystemClock
 from shared.speech.voices import Voice
+from shared.telemetry import names
+from shared.telemetry.tracing import Kind, span
 from shared.types import CallConnectionId, SessionId
 
 _NO_CALL = CallConnectionId("00000000-0000-0000-0000-000000000000")
@@ -276,13 +278,15 @@ class Telephony:
     async def _run(
         self, operation: str, request: Callable[[], Awaitable[T]], *, is_repeatable: bool
     ) -> T:
-        return await attempt(
-            request,
-            operation=operation,
-            is_repeatable=is_repeatable,
-            timeout_s=self._options.op_timeout_s,
-            clock=self._clock,
-        )
+        name, facts = f"{names.SPAN_ACS} {operation}", {names.PEER: names.PEER_ACS}
+        with span(name, facts, kind=Kind.CLIENT, is_detail=True):
+            return await attempt(
+                request,
+                operation=operation,
+                is_repeatable=is_repeatable,
+                timeout_s=self._options.op_timeout_s,
+                clock=self._clock,
+            )
 
 
 def _leg(operation: str, properties: CallConnectionProperties) -> CallLeg:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from enum import StrEnum
 
 from shared.calls.codec import decode_state
 from shared.calls.commands import Command, RunTurn
@@ -12,6 +13,16 @@ from shared.speech.rendition import Allocation
 from shared.state.memo import MemoManager
 from shared.state.store import Loaded, Pending
 from shared.types import CommandId, Json, SessionId
+
+
+class EventOutcome(StrEnum):
+    """What became of an event."""
+
+    APPLIED = "applied"
+    DUPLICATE = "duplicate"
+    """It had been applied before."""
+    STALE = "stale"
+    """It means nothing where the session stands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +53,8 @@ class Visit:
         self._lease_ends: dict[CommandId, float] = {}
         self.is_seen = False
         self.is_outdated = True
+        self.outcome = EventOutcome.STALE
+        """Of the last event applied in this visit."""
         self.turn: TurnRecord | None = None
 
     def take(self, loaded: Loaded, fresh: CallState) -> None:

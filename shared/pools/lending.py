@@ -11,6 +11,8 @@ from shared.pools.failures import PoolClosedError
 from shared.pools.figures import Counters
 from shared.pools.line import Grant
 from shared.pools.stock import Stock
+from shared.telemetry import names
+from shared.telemetry.tracing import span
 
 T = TypeVar("T")
 
@@ -26,6 +28,7 @@ class Lending(Generic[T]):
         self,
         stock: Stock[T],
         *,
+        name: str,
         is_session_aware: bool,
         timeout_s: float,
         clock: Clock,
@@ -33,6 +36,7 @@ class Lending(Generic[T]):
         self.stock = stock
         self.is_session_aware = is_session_aware
         self.counters = Counters()
+        self._name = name
         self._timeout_s = timeout_s
         self._monotonic = clock.monotonic
 
@@ -80,7 +84,10 @@ class Lending(Generic[T]):
         counters = self.counters
         started_at = self._monotonic()
         try:
-            return await self._granted(session_id, deadline)
+            with span(names.SPAN_LEASE, {names.POOL: self._name}, is_detail=True) as waiting:
+                entry, tier = await self._granted(session_id, deadline)
+                waiting.set(names.POOL_TIER, tier.value)
+                return entry, tier
         except asyncio.CancelledError:
             counters.cancelled_total += 1
             raise

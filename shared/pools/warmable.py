@@ -110,6 +110,7 @@ class WarmableResourcePool(Generic[T]):
         self._stock = Stock(limits, recipe, clock=self._clock, rng=rng or random.Random())  # noqa: S311
         self._lending = Lending(
             self._stock,
+            name=name,
             is_session_aware=session_awareness,
             timeout_s=acquire_timeout_sec,
             clock=self._clock,

@@ -21,7 +21,7 @@ from shared.redis.address import Address
 from shared.redis.entra import SCOPE, Credential, EntraLogins
 from shared.redis.lane import LaneLostError, Reply
 from shared.redis.lanes import Lanes
-from shared.redis.round_trips import RoundTripTotal, count_round_trips
+from shared.redis.round_trips import RoundTripTotal, count_round_trips, round_trip_span
 from shared.redis.script import Argument, Command, Script, ScriptCall
 
 __all__ = ["AzureRedisManager", "count_round_trips"]
@@ -258,15 +258,16 @@ class AzureRedisManager:
         await self.aclose()
 
     async def _send(self, commands: Sequence[Command], may_repeat: bool) -> list[Reply]:
-        for is_last in (False, True):
-            lane = await self._lanes.get()
-            self._round_trips.add()
-            try:
-                return await self._lanes.call(lane, commands)
-            except LaneLostError as err:
-                if is_last or (err.was_sent and not may_repeat):
-                    raise UpstreamError("session store: connection lost") from err
-                await self._clock.sleep(random.uniform(*_PAUSE_S))  # noqa: S311 - jitter
+        with round_trip_span(commands):
+            for is_last in (False, True):
+                lane = await self._lanes.get()
+                self._round_trips.add()
+                try:
+                    return await self._lanes.call(lane, commands)
+                except LaneLostError as err:
+                    if is_last or (err.was_sent and not may_repeat):
+                        raise UpstreamError("session store: connection lost") from err
+                    await self._clock.sleep(random.uniform(*_PAUSE_S))  # noqa: S311 - jitter
         raise AssertionError("unreachable")
 
 

@@ -1,9 +1,13 @@
 """Counting how often something goes to Redis and back: the price of everything here."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
+
+from shared.redis.script import Command
+from shared.telemetry import names
+from shared.telemetry.tracing import Kind, Span, span
 
 
 @dataclass(slots=True)
@@ -37,3 +41,15 @@ class RoundTripTotal:
         self.total += 1
         if (counter := _counter.get()) is not None:
             counter.total += 1
+
+
+def round_trip_span(commands: Sequence[Command]) -> Span:
+    """A span of one round trip, named for its first command; never with a key or an argument."""
+    operation = str(commands[0][0])
+    facts = {
+        names.PEER: names.PEER_REDIS,
+        names.DB_SYSTEM: "redis",
+        names.DB_OPERATION: operation,
+    }
+    name = f"{names.SPAN_REDIS} {operation}"
+    return span(name, facts, kind=Kind.CLIENT, is_current=False, is_detail=True)

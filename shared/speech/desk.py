@@ -14,6 +14,7 @@ from shared.speech.sound import Sound, SoundFormat
 from shared.speech.synthesizer import Spoken
 from shared.speech.transcript import Hypothesis, Phrase
 from shared.speech.voices import Voice
+from shared.telemetry.metrics import POOL_WAIT, record
 
 _MAX_UNPOOLED = 4
 """Synthesizers of another format than the pool's there may be at once."""
@@ -125,6 +126,7 @@ class SpeechDesk:
         lease = self._tts_pool.lease(session_id=session_id, timeout=deadline_s)
         async with lease as (speaker, tier):
             wait_s = clock() - started_at
+            _measure(self._tts_pool.name, tier, wait_s)
             spoken = await speaker.synthesize(ssml, deadline_s=deadline_s - wait_s)
         return Utterance(spoken.sound, Allocation(tier, wait_s * 1000, spoken.first_byte_ms))
 
@@ -139,6 +141,7 @@ class SpeechDesk:
         started_at = clock()
         async with self._stt_pool.lease(timeout=deadline_s) as (listener, tier):
             wait_s = clock() - started_at
+            _measure(self._stt_pool.name, tier, wait_s)
             items = listener.transcribe(sound, deadline_s=deadline_s - wait_s)
             async with aclosing(items):
                 phrases = tuple([item async for item in items if isinstance(item, Phrase)])
@@ -165,3 +168,7 @@ class SpeechDesk:
             self._unpooled.release()
         allocation = Allocation(AllocationTier.COLD, wait_s * 1000, spoken.first_byte_ms)
         return Utterance(spoken.sound, allocation)
+
+
+def _measure(pool: str, tier: AllocationTier, wait_s: float) -> None:
+    record(POOL_WAIT, wait_s * 1000, {"pool": pool, "tier": tier.value})

@@ -18,7 +18,9 @@ from shared.speech.desk import Utterance
 from shared.speech.rendition import Rendition
 from shared.speech.sound import SoundFormat
 from shared.speech.voices import Voice, build_ssml
+from shared.telemetry import names
 from shared.telemetry.logs import get_logger
+from shared.telemetry.tracing import Attributes, Kind, span
 
 logger = get_logger(__name__)
 
@@ -206,11 +208,7 @@ class Prompts:
         allocation = None
         try:
             if not is_fixed or not all(await self._cache.renew([prompt_id], _FIXED_TTL_S)):
-                spoken = await self._desk.speak(
-                    build_ssml(line.text, line.voice),
-                    deadline_s=self._times.work_s,
-                    session_id=None if is_fixed else session_id,
-                )
+                spoken = await self._speak(line, None if is_fixed else session_id)
                 allocation = spoken.allocation
                 ttl_s = _FIXED_TTL_S if is_fixed else _OTHER_TTL_S
                 await self._cache.put(prompt_id, spoken.sound.to_wav(), ttl_s)
@@ -222,6 +220,22 @@ class Prompts:
             return None
         self._know(prompt_id)
         return Rendition(self._link(_file(prompt_id)), allocation)
+
+    async def _speak(self, line: Line, session_id: str | None) -> Utterance:
+        facts: Attributes = {
+            names.PEER: names.PEER_SPEECH,
+            names.CHARACTERS: len(line.text),
+            names.VOICE: line.voice.name,
+        }
+        with span(names.SPAN_PROMPT, facts, kind=Kind.CLIENT) as synthesis:
+            ssml = build_ssml(line.text, line.voice)
+            spoken = await self._desk.speak(
+                ssml, deadline_s=self._times.work_s, session_id=session_id
+            )
+            synthesis.set(names.POOL_TIER, spoken.allocation.tier.value)
+            synthesis.set(names.POOL_WAIT_MS, round(spoken.allocation.wait_ms, 3))
+            synthesis.set(names.FIRST_BYTE_MS, spoken.allocation.first_byte_ms)
+        return spoken
 
     def _know(self, prompt_id: str) -> None:
         now = self._monotonic()

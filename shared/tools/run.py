@@ -22,6 +22,7 @@ from shared.tools.failures import (
     failure_of,
 )
 from shared.tools.keys import fingerprint, idempotency_key
+from shared.tools.observation import UNKNOWN_TOOL, observed
 from shared.tools.registry import ToolRegistry
 from shared.types import Json, SessionId
 
@@ -81,6 +82,14 @@ async def run_tool(
     Returns:
         As `ToolRegistry.execute`, with these two codes more.
     """
+    tool = name if name in registry.list_tools() else UNKNOWN_TOOL
+    run = _run(registry, name, arguments, context, ledger)
+    return await observed(tool, arguments, context, run)
+
+
+async def _run(
+    registry: ToolRegistry, name: str, arguments: object, context: ToolContext, ledger: Ledger
+) -> Json:
     try:
         call = registry.prepare(name, arguments, context)
     except Exception as err:  # noqa: BLE001 - the tool runner: each failure becomes an answer

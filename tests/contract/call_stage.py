@@ -114,6 +114,8 @@ class Phone:
 class ReflexModel:
     """Notes what the caller said with a tool, then says two sentences about it."""
 
+    deployment = "reflex"
+
     async def stream(
         self, messages: Sequence[Json], *, tools: Sequence[Json] = (), **_: Any
     ) -> AsyncGenerator[TextDelta | Completion, None]:

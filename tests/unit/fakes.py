@@ -69,6 +69,7 @@ class FakeChatModel:
     """Answers model call after model call as scripted; remembers what it was asked."""
 
     def __init__(self, *rounds: Sequence[Part]) -> None:
+        self.deployment = "fake"
         self._rounds = list(rounds)
         self.asked: list[list[Json]] = []
         self.offered: list[list[str]] = []
