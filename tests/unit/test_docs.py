@@ -1,13 +1,20 @@
 """What the guides show works as shown."""
 
 import re
+import shutil
+import textwrap
 from pathlib import Path
 from typing import Any
 
+from shared.agent.loader import DEFINITIONS
+from shared.agent.scenario import load_scenario
 from shared.tools.embedded import sessionless_context
-from shared.tools.registry import ToolRegistry
+from shared.tools.registry import ToolRegistry, build_registry
+from shared.types import AgentName
 
 ROOT = Path(__file__).resolve().parents[2]
+READERS_OWN = ("shared/tools/branches.py", "shared/agent/definitions/mortgage.yaml")
+"""What the examples let the reader write."""
 
 
 async def test_docs_example_tool_registers_and_runs() -> None:
@@ -25,6 +32,19 @@ async def test_docs_example_tool_registers_and_runs() -> None:
     assert refused["error"] == "invalid_arguments"
 
 
+def test_docs_example_agent_and_scenario_load(tmp_path: Path) -> None:
+    """The agent that docs/agents.md adds can be called, under the number that its scenario says."""
+    guide = (ROOT / "docs" / "agents.md").read_text()
+    agent, scenario = re.findall(r"```yaml\n(.*?)```", guide, flags=re.DOTALL)
+    definitions = shutil.copytree(DEFINITIONS, tmp_path / "definitions")
+    (definitions / "mortgage.yaml").write_text(textwrap.dedent(agent))
+    (tmp_path / "own.yaml").write_text(scenario)
+    own = load_scenario(str(tmp_path / "own.yaml"), build_registry(), definitions=definitions)
+    assert list(own.agents) == ["concierge", "fraud", "mortgage"]
+    assert own.agent_for("+15559990003") == "mortgage"
+    assert own.agents[AgentName("fraud")].voice.rate == "-5%"
+
+
 def test_docs_link_to_files_that_exist() -> None:
     """A guide that points nowhere is worse than none."""
     for page in (ROOT / "docs").rglob("*.md"):
@@ -32,5 +52,4 @@ def test_docs_link_to_files_that_exist() -> None:
             assert (page.parent / target).exists(), (page.name, target)
         named = re.findall(r"`((?:tests|shared|simulator|functions)/[\w./]+)`", page.read_text())
         for name in named:
-            is_shown = name == "shared/tools/branches.py"  # the reader's own, in the example
-            assert is_shown or (ROOT / name).exists(), (page.name, name)
+            assert name in READERS_OWN or (ROOT / name).exists(), (page.name, name)
