@@ -7,6 +7,7 @@ from shared.agent.handoff import edge_for
 from shared.agent.loader import AgentDefinition, render_line, render_prompt
 from shared.agent.prompting import edge_variables
 from shared.agent.scenario import load_scenario
+from shared.tools.policy import Authentication
 from shared.tools.registry import build_registry
 from shared.types import AgentName, Json
 
@@ -55,9 +56,9 @@ def test_shipped_agents_are_those_of_a_bank() -> None:
     ("name", "tools"),
     [
         ("concierge", {"verify_client_identity", "get_account_summary", "refund_fee"}),
-        ("auth", {"verify_client_identity"}),
+        ("auth", {"verify_client_identity", "send_mfa_code", "verify_mfa_code"}),
         ("fraud", {"get_recent_transactions", "verify_client_identity"}),
-        ("card_recommendation", {"search_knowledge_base"}),
+        ("card_recommendation", {"search_card_products", "finalize_card_application"}),
         ("investment_advisor", {"handoff_bank_advisor", "handoff_to_trading"}),
         ("compliance", {"search_knowledge_base", "get_recent_transactions"}),
         ("general_kb", {"search_knowledge_base", "handoff_to_agent"}),
@@ -79,10 +80,25 @@ def test_shipped_agents_lead_back_and_to_people(agent: AgentDefinition) -> None:
 
 
 def test_shipped_agents_verify_or_know_who_does() -> None:
-    """An agent that may need to know the caller has a way to find out."""
+    """A tool that needs a verified caller, or a one-time code, is of use to its agent."""
+    ways = {
+        Authentication.IDENTIFIED: "verify_client_identity",
+        Authentication.MFA: "verify_mfa_code",
+    }
     for agent in AGENTS.values():
-        if {"get_account_summary", "get_recent_transactions"} & set(agent.tools):
-            assert {"verify_client_identity", "handoff_to_auth"} & set(agent.tools)
+        helpers = [AGENTS[edge.to] for edge in agent.handoffs]
+        known = {tool for one in (agent, *helpers) for tool in one.tools}
+        needed = {REGISTRY.get_tool_definition(one).policy.authentication for one in agent.tools}
+        assert {ways[one] for one in needed if one in ways} <= known
+
+
+def test_shipped_agents_use_every_tool_of_the_bank() -> None:
+    """A tool that no agent has was written for nobody; an insurer's desks are for its scenario."""
+    used = {tool for agent in AGENTS.values() for tool in agent.tools}
+    insurance = REGISTRY.list_tools(tags={"insurance"})
+    # The same as transfer_call_to_call_center for clients that know numbers, not names of queues.
+    twin = "transfer_call_to_destination"
+    assert set(REGISTRY.list_tools()) - used == {*insurance, twin}
 
 
 def test_shipped_voices_are_each_agents_own() -> None:
