@@ -55,6 +55,24 @@ def json_response(value: BaseModel | Json, status: int = HTTPStatus.OK) -> func.
     return func.HttpResponse(text, status_code=status, mimetype="application/json")
 
 
+def parse_choice(req: func.HttpRequest, name: str, *choices: str) -> str:
+    """The query parameter *name*, the first of *choices* if it is not there.
+
+    Raises:
+        InvalidRequestError: It is none of them.
+    """
+    chosen = req.params.get(name) or choices[0]
+    if chosen not in choices:
+        raise InvalidRequestError(f"{name}: one of {', '.join(choices)}")
+    return chosen
+
+
+def text_response(text: str, mimetype: str = "text/plain") -> func.HttpResponse:
+    """Answer with a text or a page; a page may load and run nothing."""
+    headers = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"}
+    return func.HttpResponse(text, mimetype=mimetype, charset="utf-8", headers=headers)
+
+
 def time_of(event: object) -> datetime | None:
     """When an Event Grid event was made; None if it does not say.
 

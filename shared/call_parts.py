@@ -21,6 +21,7 @@ from shared.calls.state import CallState
 from shared.calls.sweeper import Sweeper
 from shared.calls.telephony import Telephony, TelephonyOptions
 from shared.clock import Clock
+from shared.latency.report import times_of
 from shared.pools.lazy import Lazy
 from shared.settings import Settings
 from shared.speech.prompts import Prompts
@@ -125,8 +126,9 @@ async def build_runner(parts: Parts) -> CallRunner:
         voice_of=lambda name: agents[name].voice,
         renderer=await parts.prompts.get() if settings.has_speech else None,
     )
+    store = await parts.store.get()
     return CallRunner(
-        await parts.store.get(),
+        store,
         executor,
         new_state=lambda session_id, event: CallState(
             session_id=session_id,
@@ -139,6 +141,7 @@ async def build_runner(parts: Parts) -> CallRunner:
             lease_s=settings.lease_s,
             silent_call_s=settings.silent_call_s,
         ),
+        on_turn=lambda record: store.tally.note(times_of(record)),
     )
 
 

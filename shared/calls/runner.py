@@ -68,7 +68,19 @@ class CallRunner:
         new_state: Callable[[SessionId, Event | None], CallState],
         clock: Clock,
         times: RunnerTimes,
+        on_turn: Callable[[Json], None] = lambda record: None,
     ) -> None:
+        """Run calls.
+
+        Args:
+            store: Where sessions are.
+            executor: Does commands.
+            new_state: What a session begins with.
+            clock: The time.
+            times: How long things may take.
+            on_turn: Told the record of every turn that this process has run, when it is over.
+        """
+        self._on_turn = on_turn
         self._store = store
         self._executor = executor
         self._new_state = new_state
@@ -238,6 +250,9 @@ class CallRunner:
         except AppError as error:
             # Left in the outbox: the sweeper or the next event takes it over after the lease.
             logger.error("commands left to be taken over", extra={"error": error.code})
+        finally:
+            if visit.turn is not None:
+                self._on_turn(visit.turn.as_json())
 
     async def _do(self, visit: Visit, owned: Owned) -> None:
         """Do one command and whatever follows from its results, in order."""

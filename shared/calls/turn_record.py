@@ -50,4 +50,5 @@ class TurnRecord:
             **self._facts,
             "silence_ms": self._stages.total_ms,
             "stages_ms": self._stages.spent_ms(),
+            "waterfall": self._stages.parts_ms(),
         }

@@ -108,8 +108,7 @@ class Visit:
             for key, value in self.memo.context.items()
             if not key.startswith(turn_key(""))
         }
-        turns = (self.turn_record(turn) for turn in range(1, self.state.turn + 1))
-        return {**self.summary(), "context": context, "turns": [one for one in turns if one]}
+        return {**self.summary(), "context": context, "turns": self.turn_records()}
 
     def transcript(self) -> list[Json]:
         """Every message of the session in order, each with its ``agent``."""
@@ -119,6 +118,11 @@ class Visit:
             for message in history
         ]
         return sorted(messages, key=lambda one: one.get("n", 0))
+
+    def turn_records(self) -> list[Json]:
+        """The records of all turns that have one, in order."""
+        records = (self.turn_record(turn) for turn in range(1, self.state.turn + 1))
+        return [one for one in records if one]
 
     def turn_record(self, turn: int) -> Json | None:
         """What a turn did and where its time went; see `turn_record.py`."""

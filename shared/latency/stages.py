@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 
+MAX_PARTS = 48
+
 
 class Stages:
     """Splits the time since an instant into stages, one after the other.
@@ -22,6 +24,7 @@ class Stages:
         self._started_at = monotonic() if started_at is None else started_at
         self._last = self._started_at
         self._spent: dict[str, float] = {}
+        self._parts: list[tuple[str, float]] = []
         self._is_closed = False
 
     def reached(self, stage: str) -> None:
@@ -29,8 +32,10 @@ class Stages:
         if self._is_closed:
             return
         now = self._monotonic()
-        self._spent[stage] = self._spent.get(stage, 0.0) + now - self._last
-        self._last = now
+        spent_s, self._last = now - self._last, now
+        self._spent[stage] = self._spent.get(stage, 0.0) + spent_s
+        if len(self._parts) < MAX_PARTS or not self._add_to_earlier(stage, spent_s):
+            self._parts.append((stage, spent_s))
 
     def close(self, stage: str) -> None:
         """The last stage: what follows does not count. Closing again changes nothing."""
@@ -45,6 +50,20 @@ class Stages:
     def spent_ms(self) -> dict[str, float]:
         """Milliseconds by stage, in the order in which they were first reached."""
         return {stage: round(seconds * 1000, 3) for stage, seconds in self._spent.items()}
+
+    def parts_ms(self) -> list[tuple[str, float]]:
+        """Stages and milliseconds as they followed each other, a stage as often as it came.
+
+        Of very many the later ones are added to earlier ones of their name.
+        """
+        return [(stage, round(seconds * 1000, 3)) for stage, seconds in self._parts]
+
+    def _add_to_earlier(self, stage: str, spent_s: float) -> bool:
+        for place in range(len(self._parts) - 1, -1, -1):
+            if self._parts[place][0] == stage:
+                self._parts[place] = (stage, self._parts[place][1] + spent_s)
+                return True
+        return False
 
     @property
     def total_ms(self) -> float:

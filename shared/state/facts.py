@@ -3,6 +3,8 @@
 from typing import Any, overload
 
 from shared.errors import InvalidRequestError
+from shared.latency.summary import summaries_of
+from shared.latency.tool import StageNote
 from shared.state.codec import CONTEXT, PROMPT, SLOT, TOOL, check_name, dumps
 from shared.state.record import Record
 from shared.types import Json
@@ -136,29 +138,37 @@ class Facts(Record):
 
     def note_latency(self, stage: str, start_s: float, end_s: float) -> None:
         """Note how long a stage took, from two readings of one monotonic clock, in seconds."""
-        self.append(LATENCY_THREAD, [stage, round((end_s - start_s) * 1000, 3)])
+        self.note_stage(StageNote(stage, round((end_s - start_s) * 1000, 3)))
 
-    def latency_summary(self) -> dict[str, dict[str, float]]:
-        """``count``, ``avg_ms``, ``min_ms``, ``max_ms``, ``total_ms`` of each stage.
+    def note_stage(self, note: StageNote) -> None:
+        """Note how long a stage took; the last 200 notes are kept.
 
-        Counts the last 200 notes.
+        Raises:
+            InvalidRequestError: What goes with it cannot be written as JSON.
         """
-        by_stage: dict[str, list[float]] = {}
-        for note in self.messages(LATENCY_THREAD)[-MAX_LATENCY_NOTES:]:
-            if isinstance(note, list) and len(note) == 2:
-                by_stage.setdefault(str(note[0]), []).append(float(note[1]))
-        return {stage: _summary(times) for stage, times in by_stage.items()}
+        meta = dict(note.meta) if note.meta else None
+        parts = [note.stage, note.duration_ms, note.run or None, meta]
+        while parts[-1] is None:
+            parts.pop()
+        self.append(LATENCY_THREAD, parts)
+
+    def stage_notes(self) -> list[StageNote]:
+        """The last 200 notes, oldest first; damaged ones are left out."""
+        notes = self.messages(LATENCY_THREAD)[-MAX_LATENCY_NOTES:]
+        return [one for one in map(_note_of, notes) if one is not None]
+
+    def latency_summary(self) -> dict[str, Json]:
+        """Count, mean, extremes and percentiles of each stage in the last 200 notes."""
+        return summaries_of((one.stage, one.duration_ms) for one in self.stage_notes())
 
 
-def _summary(times_ms: list[float]) -> dict[str, float]:
-    total_ms = sum(times_ms)
-    return {
-        "count": len(times_ms),
-        "avg_ms": total_ms / len(times_ms),
-        "min_ms": min(times_ms),
-        "max_ms": max(times_ms),
-        "total_ms": total_ms,
-    }
+def _note_of(note: Any) -> StageNote | None:
+    match note:
+        case [str(stage), int() | float() as duration_ms, *rest] if len(rest) <= 2:
+            run, meta = (*rest, None, None)[:2]
+            return StageNote(stage, float(duration_ms), run or "", meta)
+        case _:
+            return None
 
 
 def _check_thread(name: str) -> str:

@@ -19,6 +19,7 @@ from shared.state.codec import (
 from shared.state.commits import Commit, Committed, Loaded, Outcome, Pending
 from shared.state.history import ThreadLimits
 from shared.state.memo import MemoManager
+from shared.state.tally import LatencyTally
 from shared.state.wire import RawSession, Write, load_call, read_session, read_written, save_call
 from shared.telemetry.logs import get_logger
 from shared.types import AgentName, CallConnectionId, EventId, Json, SessionId
@@ -49,6 +50,8 @@ class SessionStore:
         self._ttl_s = ttl_s
         self._clock = clock
         self._limits = limits
+        self.tally = LatencyTally(redis, clock)
+        """What it has counted is sent along with the commits."""
 
     async def load(self, session_id: SessionId, event_id: EventId | None = None) -> Loaded:
         """Read everything of a session in one round trip; a new one is empty, version 0.
@@ -95,7 +98,11 @@ class SessionStore:
                 before.append(save_call(commit.session_id, token, changes, self._ttl_s))
         operations += self._operations(commit, messages)
         script = self._write(commit, operations)
+        if rider := self.tally.rider():
+            before.append(rider)
         replies = await self._redis.pipeline([*before, script], may_repeat=True)
+        if rider:
+            self.tally.delivered(rider)
         written = read_written(replies[-1])
         outcome = Outcome(written.outcome)
         if commit.memo is not None:

@@ -77,6 +77,7 @@ async def stage(redis: AzureRedisManager) -> AsyncIterator[Stage]:
     parts.signer = Lazy.of(CallbackSigner([b"a key of sixteen or more"]))
     parts.acs_tokens = Lazy.of(FakeVerifier())
     parts.runner = Lazy.of(stage.runners[0])
+    parts.store = Lazy.of(stage.stores[0])
     parts.registry = Lazy.of(stage.registry)
     services = replace(embedded_services(), documents=bank())
     ledger = RedisLedger(redis, ttl_s=60)
