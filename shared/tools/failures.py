@@ -109,10 +109,13 @@ def failure_of(error: Exception, tool: str) -> Json:
     match error:
         case ToolNotFoundError():
             return failure("unknown_tool", "There is no such tool.")
-        case ToolRefusedError():
-            logger.info("tool refused", extra={"tool": tool, "missing": error.missing})
-            return failure(error.code, str(error))
-        case InvalidArgumentsError() | ToolRetryError() | ToolFailedError() | ToolTimeoutError():
+        case (
+            InvalidArgumentsError()
+            | ToolRetryError()
+            | ToolFailedError()
+            | ToolTimeoutError()
+            | ToolRefusedError()
+        ):
             return failure(error.code, str(error))
         case UpstreamError():
             logger.warning("tool dependency failed", extra={"tool": tool, "code": error.code})

@@ -13,20 +13,6 @@ from collections.abc import Collection, Iterable
 from dataclasses import replace
 
 from shared.errors import ToolNotFoundError
-from shared.tools import (
-    auth,
-    banking,
-    card_applications,
-    card_products,
-    card_signing,
-    escalation,
-    handoffs,
-    knowledge_base,
-    mfa,
-    people,
-    service_requests,
-    voicemail,
-)
 from shared.tools.arguments import ArgumentRules, closed_parameters
 from shared.tools.context import ToolContext
 from shared.tools.definition import PreparedCall, ToolDefinition
@@ -39,25 +25,10 @@ from shared.tools.failures import (
     ToolTimeoutError,
     failure_of,
 )
+from shared.tools.modules import MODULES
 from shared.tools.policy import ToolPolicy, check, require_confirmation
 from shared.tools.registration import Executor
 from shared.types import Json
-
-MODULES = (
-    auth,
-    mfa,
-    banking,
-    card_products,
-    card_applications,
-    card_signing,
-    handoffs,
-    knowledge_base,
-    escalation,
-    service_requests,
-    voicemail,
-    people,
-)
-"""Every module that brings tools, in the order in which they are listed."""
 
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 
@@ -117,6 +88,10 @@ class ToolRegistry:
         """
         tool = self._find(name)
         return replace(tool, schema=copy.deepcopy(tool.schema))
+
+    def find(self, name: str) -> ToolDefinition | None:
+        """The tool of that name as it is kept, or None; whoever reads it changes nothing."""
+        return self._tools.get(name)
 
     def get_tool_schema(self, name: str) -> Json:
         """A copy of the function object of that tool; raises as `get_tool_definition`."""

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from shared.errors import AppError, UpstreamError
 from shared.telemetry.logs import get_logger
+from shared.tools.audit import audit
 from shared.tools.context import ToolContext
 from shared.tools.definition import PreparedCall
 from shared.tools.failures import (
@@ -82,9 +83,11 @@ async def run_tool(
     Returns:
         As `ToolRegistry.execute`, with these two codes more.
     """
-    tool = name if name in registry.list_tools() else UNKNOWN_TOOL
+    tool = registry.find(name)
     run = _run(registry, name, arguments, context, ledger)
-    return await observed(tool, arguments, context, run)
+    result = await observed(tool.name if tool else UNKNOWN_TOOL, arguments, context, run)
+    audit(tool, context, result)
+    return result
 
 
 async def _run(

@@ -14,8 +14,9 @@ from shared.tools.failures import (
     ToolRefusedError,
     ToolRetryError,
 )
+from shared.tools.modules import MODULES
 from shared.tools.policy import ToolPolicy
-from shared.tools.registry import MODULES, ToolRegistry, build_registry
+from shared.tools.registry import ToolRegistry, build_registry
 from shared.types import Json
 from tests.unit.tool_fakes import context, echo, registry_of, weather_schema
 
