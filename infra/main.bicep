@@ -264,6 +264,8 @@ module settings 'app/settings.bicep' = {
     speechEndpoint: ai.outputs.speechEndpoint
     openAiEndpoint: ai.outputs.openAiEndpoint
     chatDeployment: ai.outputs.chatDeployment
+    embeddingDeployment: ai.outputs.embeddingDeployment
+    embeddingDimensions: cosmos.outputs.dimensions
     redisHost: redis.outputs.host
     redisPort: redis.outputs.port
     cosmosEndpoint: cosmos.outputs.endpoint
@@ -278,6 +280,8 @@ output PUBLIC_BASE_URL string = functionApp.outputs.url
 output EVENT_TOPIC_NAME string = communication.outputs.topicName
 output DEAD_LETTER_STORAGE_NAME string = storage.outputs.deadLetterName
 output AZURE_OPENAI_ENDPOINT string = ai.outputs.openAiEndpoint
+output AZURE_OPENAI_EMBEDDING_DEPLOYMENT string = ai.outputs.embeddingDeployment
+output EMBEDDING_DIMENSIONS int = cosmos.outputs.dimensions
 output COSMOS_ENDPOINT string = cosmos.outputs.endpoint
 output COSMOS_DATABASE string = cosmos.outputs.databaseName
 // The next deployment finds the key in the vault and leaves it alone.

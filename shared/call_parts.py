@@ -1,6 +1,6 @@
 """How the parts of a conversation fit together; `shared.resources` builds them when needed."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from typing import Protocol
 
@@ -11,7 +11,6 @@ from shared.agent.loader import AgentDefinition
 from shared.agent.model import ChatModel
 from shared.agent.scenario import Scenario, load_scenario
 from shared.agent.toolbox import RegisteredTools
-from shared.auth.credentials import COGNITIVE_SCOPE, TokenCache
 from shared.auth.signatures import CallbackSigner
 from shared.calls.chat import Chat
 from shared.calls.events import called_number
@@ -22,6 +21,7 @@ from shared.calls.sweeper import Sweeper
 from shared.calls.telephony import Telephony, TelephonyOptions
 from shared.clock import Clock
 from shared.latency.report import times_of
+from shared.openai.client import ApiKey, base_url_of
 from shared.pools.lazy import Lazy
 from shared.settings import Settings
 from shared.speech.prompts import Prompts
@@ -41,6 +41,7 @@ class Parts(Protocol):
     credential: Lazy[AsyncTokenCredential]
     ledger: Lazy[RedisLedger]
     model: Lazy[ChatModel]
+    openai_key: Lazy[ApiKey]
     prompts: Lazy[Prompts]
     registry: Lazy[ToolRegistry]
     runner: Lazy[CallRunner]
@@ -84,14 +85,10 @@ async def build_telephony(parts: Parts) -> Telephony:
 async def build_model(parts: Parts) -> ChatModel:
     """The model."""
     settings = parts.settings
-    api_key: str | Callable[[], Awaitable[str]] | None = settings.openai_api_key
-    if api_key is None:
-        credential = await parts.credential.get()
-        api_key = TokenCache(credential, COGNITIVE_SCOPE, clock=parts.clock).get
     return ChatModel(
-        base_url=f"{settings.openai_endpoint.rstrip('/')}/openai/v1/",
+        base_url=base_url_of(settings.openai_endpoint),
         deployment=settings.openai_chat_deployment,
-        api_key=api_key,
+        api_key=await parts.openai_key.get(),
         timeout_s=settings.turn_timeout_s,
     )
 

@@ -36,6 +36,9 @@ if TYPE_CHECKING:
     from shared.calls.sweeper import Sweeper
     from shared.calls.telephony import Telephony
     from shared.cosmos.database import CosmosDatabase
+    from shared.knowledge.embeddings import OpenAIEmbeddings
+    from shared.knowledge.shelf import PassageShelf
+    from shared.openai.client import ApiKey
     from shared.records.cosmos import CosmosDocuments
     from shared.redis.manager import AzureRedisManager
     from shared.speech.desk import SpeechDesk
@@ -44,12 +47,12 @@ if TYPE_CHECKING:
     from shared.speech_parts import SttPool, TtsPool
     from shared.state.ledger import RedisLedger
     from shared.state.store import SessionStore
-    from shared.tools.context import ToolServices
+    from shared.tools.context import KnowledgeBase, ToolServices
     from shared.tools.desk import ToolDesk
     from shared.tools.registry import ToolRegistry
     from shared.types import AgentName
 
-HEAVY = ("shared.state_parts", "shared.tool_parts", "shared.call_parts")
+HEAVY = ("shared.state_parts", "shared.knowledge_parts", "shared.tool_parts", "shared.call_parts")
 """What the first call needs; importing it takes more than a second of CPU."""
 
 
@@ -69,6 +72,7 @@ class Resources:
         self.ledger: Lazy[RedisLedger] = part("state_parts", "ledger")
         self.signer: Lazy[CallbackSigner] = part("state_parts", "signer")
         self.file_signer: Lazy[FileSigner] = part("state_parts", "file_signer")
+        self.openai_key: Lazy[ApiKey] = part("state_parts", "openai_key")
         self.jwks: Lazy[JwksCache] = part("state_parts", "jwks")
         self.acs_tokens: Lazy[AcsTokenVerifier] = part("state_parts", "acs_tokens")
         # tools
@@ -78,6 +82,10 @@ class Resources:
         # documents
         self.database: Lazy[CosmosDatabase] = part("data_parts", "database")
         self.documents: Lazy[CosmosDocuments] = part("data_parts", "documents")
+        # knowledge
+        self.embeddings: Lazy[OpenAIEmbeddings] = part("knowledge_parts", "embeddings")
+        self.shelf: Lazy[PassageShelf] = part("knowledge_parts", "shelf")
+        self.knowledge: Lazy[KnowledgeBase] = part("knowledge_parts", "knowledge")
         # calls
         self.scenario: Lazy[Scenario] = part("call_parts", "scenario")
         self.agents: Lazy[Mapping[AgentName, AgentDefinition]] = part("call_parts", "agents")
@@ -145,6 +153,11 @@ class Resources:
 
 
 _process = Resources()
+
+
+def environment() -> Mapping[str, str]:
+    """What the process was told, for commands that need only some of the settings."""
+    return os.environ  # noqa: TID251 - as above
 
 
 def resources() -> Resources:

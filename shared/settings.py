@@ -76,6 +76,10 @@ class Settings:
     """Base URL of the resource; ``/openai/v1/`` is added."""
     openai_api_key: str | None = field(repr=False)
     openai_chat_deployment: str
+    openai_embedding_deployment: str | None
+    """Without it, or without a database, the shipped articles are searched by their words."""
+    embedding_dimensions: int
+    """The length of the vectors in the container, which cannot be changed later."""
 
     # speech; without endpoint and host, ACS speaks and nothing is transcribed
     speech_endpoint: str | None
@@ -153,6 +157,8 @@ class Settings:
             openai_endpoint=read("AZURE_OPENAI_ENDPOINT", url),
             openai_api_key=read("AZURE_OPENAI_API_KEY", default=None),
             openai_chat_deployment=read("AZURE_OPENAI_CHAT_DEPLOYMENT"),
+            openai_embedding_deployment=read("AZURE_OPENAI_EMBEDDING_DEPLOYMENT", default=None),
+            embedding_dimensions=read("EMBEDDING_DIMENSIONS", whole, default=1536),
             speech_endpoint=read("SPEECH_ENDPOINT", url, default=None),
             speech_host=read("SPEECH_HOST", socket_url, default=None),
             speech_key=read("SPEECH_KEY", default=None),

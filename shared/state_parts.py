@@ -5,11 +5,13 @@ from typing import Protocol
 
 from azure.core.credentials_async import AsyncTokenCredential
 
+from shared.auth.credentials import COGNITIVE_SCOPE, TokenCache
 from shared.auth.credentials import build_credential as credential_of
 from shared.auth.fetch import fetch_json
 from shared.auth.signatures import CallbackSigner, FileSigner
 from shared.auth.tokens import AcsTokenVerifier, JwksCache
 from shared.clock import Clock
+from shared.openai.client import ApiKey
 from shared.pools.lazy import Lazy
 from shared.redis.manager import AzureRedisManager
 from shared.settings import Settings
@@ -85,3 +87,12 @@ async def build_acs_tokens(parts: Parts) -> AcsTokenVerifier:
 
 def _keys(settings: Settings) -> list[bytes]:
     return [key.encode() for key in settings.callback_signing_keys]
+
+
+async def build_openai_key(parts: Parts) -> ApiKey:
+    """What opens Azure OpenAI: a token for each request where there is no key."""
+    settings = parts.settings
+    if settings.openai_api_key is not None:
+        return settings.openai_api_key
+    credential = await parts.credential.get()
+    return TokenCache(credential, COGNITIVE_SCOPE, clock=parts.clock).get

@@ -12,7 +12,7 @@ from shared.state.ledger import RedisLedger
 from shared.state.store import SessionStore
 from shared.tools import registry as tools
 from shared.tools.codes import Codes
-from shared.tools.context import ToolServices
+from shared.tools.context import KnowledgeBase, ToolServices
 from shared.tools.demo_documents import demo_documents
 from shared.tools.desk import ToolDesk
 from shared.tools.embedded import embedded_services
@@ -23,6 +23,7 @@ class Parts(Protocol):
     """The parts these are made of; `shared.resources.Resources` has them."""
 
     clock: Clock
+    knowledge: Lazy[KnowledgeBase]
     ledger: Lazy[RedisLedger]
     redis: Lazy[AzureRedisManager]
     registry: Lazy[ToolRegistry]
@@ -45,6 +46,7 @@ async def build_tool_services(parts: Parts) -> ToolServices:
     settings, redis = parts.settings, await parts.redis.get()
     return replace(
         embedded_services(transfer_targets=settings.transfer_targets, clock=parts.clock),
+        knowledge=await parts.knowledge.get(),
         documents=demo_documents(),
         limits=RedisLimits(redis),
         code_store=RedisCodes(redis),

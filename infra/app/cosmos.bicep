@@ -155,7 +155,7 @@ resource knowledge 'Microsoft.DocumentDB/databaseAccounts/sqlDatabases/container
         ]
         fullTextIndexes: [
           {
-            path: '/text'
+            path: '/content'
           }
         ]
       }
@@ -173,7 +173,7 @@ resource knowledge 'Microsoft.DocumentDB/databaseAccounts/sqlDatabases/container
         defaultLanguage: 'en-US'
         fullTextPaths: [
           {
-            path: '/text'
+            path: '/content'
             language: 'en-US'
           }
         ]
@@ -186,3 +186,4 @@ output id string = account.id
 output name string = account.name
 output endpoint string = account.properties.documentEndpoint
 output databaseName string = databaseName
+output dimensions int = dimensions

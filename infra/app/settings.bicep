@@ -14,6 +14,8 @@ param transferTargets string
 param speechEndpoint string
 param openAiEndpoint string
 param chatDeployment string
+param embeddingDeployment string
+param embeddingDimensions int
 param redisHost string
 param redisPort int
 param cosmosEndpoint string
@@ -65,6 +67,8 @@ resource settings 'Microsoft.Web/sites/config@2024-11-01' = {
     // the model
     AZURE_OPENAI_ENDPOINT: openAiEndpoint
     AZURE_OPENAI_CHAT_DEPLOYMENT: chatDeployment
+    AZURE_OPENAI_EMBEDDING_DEPLOYMENT: embeddingDeployment
+    EMBEDDING_DIMENSIONS: string(embeddingDimensions)
 
     // speech
     SPEECH_ENDPOINT: speechEndpoint

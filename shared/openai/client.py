@@ -15,6 +15,11 @@ ApiKey = str | Callable[[], Awaitable[str]]
 reaches the caller as it is."""
 
 
+def base_url_of(endpoint: str) -> str:
+    """Where the v1 API of a resource is."""
+    return f"{endpoint.rstrip('/')}/openai/v1/"
+
+
 def connect_client(
     *, base_url: str, api_key: ApiKey, timeout_s: float, max_connections: int
 ) -> openai.AsyncOpenAI:

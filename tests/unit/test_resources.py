@@ -25,6 +25,7 @@ LOCAL = {
     "TRANSFER_TARGETS": "general=+15550001111",
     "COSMOS_ENDPOINT": "http://127.0.0.1:9",
     "COSMOS_KEY": "a2V5a2V5",
+    "AZURE_OPENAI_EMBEDDING_DEPLOYMENT": "embeddings",
 }
 
 
@@ -74,6 +75,19 @@ async def test_resources_do_without_speech_where_there_is_none() -> None:
         with pytest.raises(NotConfiguredError):
             await part.get()
     assert parts.snapshot()["pools"] == {}
+
+
+async def test_resources_search_the_shipped_articles_without_a_database() -> None:
+    """Nobody is told that the bank's database was asked when it was not."""
+    for missing in ("COSMOS_ENDPOINT", "AZURE_OPENAI_EMBEDDING_DEPLOYMENT"):
+        parts = parts_of({**LOCAL, missing: ""})
+        assert (await parts.knowledge.get()).source == "mock"
+    parts = parts_of(LOCAL)
+    assert (await parts.knowledge.get()).source == "cosmos_vector"
+    assert (await parts.tool_services.get()).knowledge is await parts.knowledge.get()
+    without = parts_of({**LOCAL, "AZURE_OPENAI_EMBEDDING_DEPLOYMENT": ""})
+    with pytest.raises(NotConfiguredError):
+        await without.embeddings.get()
 
 
 async def test_resources_use_the_identity_for_a_speech_endpoint_without_a_key() -> None:
