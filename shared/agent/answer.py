@@ -194,6 +194,7 @@ class Answer:
             request.memory.get_history(agent.name),
             turn=request.turn,
             utterance=request.cue.text,
+            passed_on=prompting.words_passed_on(agent.name, request.memory),
         )
 
     def _offered(self, agent: AgentDefinition) -> list[Json]:
@@ -218,11 +219,7 @@ class Answer:
             results, may_switch=self._finish.after is After.LISTEN
         )
         asked = prompting.assistant_calls([(one.id, one.name, one.arguments) for one in calls])
-        # Whom to connect is between the tool and us: the model has no use for the number.
-        answers = (
-            prompting.tool_result(call.id, {k: v for k, v in result.items() if k != "transfer"})
-            for call, result in results
-        )
+        answers = (prompting.tool_result(call.id, result) for call, result in results)
         yield ToolsRecorded((asked, *answers))
         if target is not None:
             yield Handoff(target)

@@ -128,7 +128,7 @@ def _situations(agent: AgentDefinition) -> Iterator[Json]:
         "reason": "",
     }
     customer = {"caller_name": "A", "is_authenticated": True, "client_id": "B", "reason": "C"}
-    handed: Json = {"from_agent": "D", "caller_said": "E", "reason": None, "summary": None}
+    handed: Json = {"from_agent": "D", "reason": None, "summary": None}
     told = {**handed, "reason": "F", "summary": "G", "details": {"H": "I", "J": False}}
     yield stranger
     yield stranger | customer

@@ -29,6 +29,7 @@ class HandoffNote:
     hides_caller: bool
     """``to`` must not be told whom the session had verified by then."""
     caller_said: str = field(default="", repr=False)
+    """What ``to`` is to answer, for its own history does not have it; empty if it is to ask."""
     context: HandoffContext | None = field(default=None, repr=False)
     """None: nothing was to go along."""
 
@@ -87,6 +88,6 @@ def note_of(
         is_return=bool(memory.get_history(edge.to)),
         is_unsaid=edge.is_announced,
         hides_caller=not edge.shares_context and bool(memory.get_context("authenticated", False)),
-        caller_said=request.cue.text if edge.shares_context else "",
+        caller_said=request.cue.text if edge.shares_context or not edge.is_announced else "",
         context=context if edge.shares_context else None,
     )

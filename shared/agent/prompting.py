@@ -6,13 +6,16 @@ from datetime import datetime
 
 from shared.agent.definition import AgentDefinition
 from shared.agent.handoff import HandoffNote, note_for
-from shared.agent.turn import TurnRequest
+from shared.agent.turn import Memory, TurnRequest
 from shared.types import AgentName, Json
 
 MAX_MESSAGES = 80
 """Of an agent's history that the model is shown; the rest stays in the session."""
 
 _SENT = ("role", "content", "tool_calls", "tool_call_id")
+
+_OURS = ("transfer", "handoff_context")
+"""Whom to connect, and what goes along to the next agent: the model has no use for either."""
 
 _RESUMED = (
     "You have already said your last words above. Go on from there; do not repeat what was said."
@@ -66,14 +69,26 @@ def _handoff_variables(note: HandoffNote | None) -> Json | None:
         return None
     return {
         "from_agent": note.from_agent,
-        "caller_said": note.caller_said,
         "reason": note.context.reason,
         "summary": note.context.summary,
         "details": dict(note.context.details),
     }
 
 
-def chat_messages(system: str, history: Sequence[Json], *, turn: int, utterance: str) -> list[Json]:
+def words_passed_on(agent: AgentName, memory: Memory) -> tuple[int, str] | None:
+    """What the caller said to somebody else for *agent* to answer, with the turn it was said in."""
+    note = note_for(memory, agent)
+    return (note.turn, note.caller_said) if note and note.caller_said else None
+
+
+def chat_messages(
+    system: str,
+    history: Sequence[Json],
+    *,
+    turn: int,
+    utterance: str,
+    passed_on: tuple[int, str] | None = None,
+) -> list[Json]:
     """What to send to the model.
 
     Args:
@@ -82,16 +97,31 @@ def chat_messages(system: str, history: Sequence[Json], *, turn: int, utterance:
         turn: The turn to answer.
         utterance: What the caller said in it. An agent that was handed the call in this turn does
             not have it in its history, and is shown it nevertheless.
+        passed_on: The same of an earlier turn, as `words_passed_on` gives it.
     """
     kept = _from_a_whole_exchange(history[-MAX_MESSAGES:])
     before = [one for one in kept if one.get("turn") != turn]
     current = [one for one in kept if one.get("turn") == turn]
-    if utterance and not any(one["role"] == "user" for one in current):
-        current.insert(0, {"role": "user", "content": utterance})
+    if utterance:
+        current = _with_words(current, turn, utterance) or [_heard(utterance)]
+    if passed_on is not None:
+        before = _with_words(before, *passed_on)
     messages = [{"role": "system", "content": system}, *merge_spoken([*before, *current])]
     if current and _is_spoken(current[-1]):
         messages.append({"role": "system", "content": _RESUMED})
     return messages
+
+
+def _with_words(history: list[Json], turn: int, words: str) -> list[Json]:
+    """*history* with what the caller said in *turn*, unless the turn has it, or is not there."""
+    begin = next((at for at, one in enumerate(history) if one.get("turn") == turn), None)
+    if begin is None or any(one["role"] == "user" for one in history if one.get("turn") == turn):
+        return history
+    return [*history[:begin], _heard(words), *history[begin:]]
+
+
+def _heard(words: str) -> Json:
+    return {"role": "user", "content": words}
 
 
 def merge_spoken(history: Iterable[Json]) -> list[Json]:
@@ -125,8 +155,9 @@ def assistant_calls(calls: Sequence[tuple[str, str, str]]) -> Json:
 
 
 def tool_result(call_id: str, result: Json) -> Json:
-    """The answer of a tool, for the model."""
-    content = json.dumps(result, ensure_ascii=False, separators=(",", ":"), default=str)
+    """The answer of a tool, for the model; what is between the tool and us is left out."""
+    shown = {key: value for key, value in result.items() if key not in _OURS}
+    content = json.dumps(shown, ensure_ascii=False, separators=(",", ":"), default=str)
     return {"role": "tool", "tool_call_id": call_id, "content": content}
 
 

@@ -141,6 +141,39 @@ async def test_handoff_without_context_lets_the_agent_learn_the_name_itself() ->
     assert "Emily Rivera" in model.asked[2][0]["content"]
 
 
+async def test_handoff_leaves_no_facts_behind_in_the_history_of_who_was_told_nothing() -> None:
+    """What goes along to the next agent does not come back with the history of this one."""
+    model = FakeChatModel(
+        passes("handoff_compliance_desk"), passes("handoff_concierge"), answers("Yes?")
+    )
+    asked = request(text="my wire", memory=known())
+    await run(model, asked, TOOLS)
+    memory = asked.memory
+    assert isinstance(memory, FakeMemory)
+    back = request(text="my balance", memory=memory, agent=COMPLIANCE, turn=3)
+    await run(model, back, TOOLS)
+    assert "Emily" not in json.dumps(memory.threads[COMPLIANCE])
+    assert EMILY not in json.dumps(memory.threads[COMPLIANCE])
+
+
+async def test_handoff_leaves_what_it_answered_in_view() -> None:
+    """In later turns the new agent still sees the words that its first answer was an answer to."""
+    model = FakeChatModel(
+        passes("handoff_fraud_agent"), answers("Was it you?"), answers("I understand.")
+    )
+    asked = request(text="a charge")
+    await run(model, asked, TOOLS)
+    memory = asked.memory
+    assert isinstance(memory, FakeMemory)
+    memory.threads[FRAUD].append({"role": "user", "content": "no", "turn": 3, "n": 12})
+    await run(model, request(text="no", memory=memory, agent=FRAUD, turn=3), TOOLS)
+    assert [one["content"] for one in model.asked[2][1:]] == [
+        "a charge",
+        "This is the fraud desk of Contoso Bank. Was it you?",
+        "no",
+    ]
+
+
 async def test_handoff_back_is_welcomed_back() -> None:
     """Who has spoken with an agent before does not hear its greeting again."""
     spoken: Json = {"role": "assistant", "content": "Hello.", "turn": 1, "n": 1}

@@ -68,6 +68,39 @@ def test_chat_messages_do_not_repeat_an_utterance_that_is_there() -> None:
     assert [one["content"] for one in messages] == ["s", "hi"]
 
 
+def test_chat_messages_show_an_earlier_utterance_where_it_was_answered() -> None:
+    """In the turns after a handoff the agent still sees what its first words were an answer to."""
+    history = [said("Hello.", 1), said("I see it.", 3), said("Was it you?", 3), heard("no", 4)]
+    messages = chat_messages("s", history, turn=4, utterance="no", passed_on=(3, "a charge"))
+    assert [one["content"] for one in messages[1:]] == [
+        "Hello.",
+        "a charge",
+        "I see it. Was it you?",
+        "no",
+    ]
+
+
+def test_chat_messages_leave_out_an_earlier_utterance_whose_answer_is_gone() -> None:
+    """Without the answer it would look like something still to be answered."""
+    messages = chat_messages("s", [heard("no", 4)], turn=4, utterance="no", passed_on=(3, "a"))
+    assert [one["content"] for one in messages] == ["s", "no"]
+    messages = chat_messages("s", [], turn=4, utterance="a charge", passed_on=(4, "a charge"))
+    assert [one["content"] for one in messages] == ["s", "a charge"]
+
+
+def test_chat_messages_show_an_utterance_once_to_an_agent_that_got_the_caller_back() -> None:
+    """Passed on and back in one turn: the agent's own history has the words already."""
+    history = [heard("a charge", 3), *ran(3), said("Back.", 3), heard("no", 4)]
+    messages = chat_messages("s", history, turn=4, utterance="no", passed_on=(3, "a charge"))
+    assert [one["content"] for one in messages if one["role"] == "user"] == ["a charge", "no"]
+
+
+def test_tool_result_keeps_what_is_between_the_tool_and_us() -> None:
+    """Neither a person's number nor whom the session has verified comes back with the history."""
+    result = {"success": True, "transfer": {"target": "+1"}, "handoff_context": {"client_id": "C"}}
+    assert json.loads(tool_result("c1", result)["content"]) == {"success": True}
+
+
 def test_chat_messages_tell_that_the_turn_was_interrupted() -> None:
     """A turn taken over goes on where it stood, and does not say the same again."""
     messages = chat_messages("s", [heard("hi", 2), said("First.", 2)], turn=2, utterance="hi")
