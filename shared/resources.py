@@ -52,7 +52,13 @@ if TYPE_CHECKING:
     from shared.tools.registry import ToolRegistry
     from shared.types import AgentName
 
-HEAVY = ("shared.state_parts", "shared.knowledge_parts", "shared.tool_parts", "shared.call_parts")
+HEAVY = (
+    "shared.state_parts",
+    "shared.data_parts",
+    "shared.knowledge_parts",
+    "shared.tool_parts",
+    "shared.call_parts",
+)
 """What the first call needs; importing it takes more than a second of CPU."""
 
 

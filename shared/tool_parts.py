@@ -1,7 +1,7 @@
 """How the parts that act for callers fit together; `shared.resources` builds them when needed."""
 
 from dataclasses import replace
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from shared.clock import Clock
 from shared.pools.lazy import Lazy
@@ -18,11 +18,15 @@ from shared.tools.desk import ToolDesk
 from shared.tools.embedded import embedded_services
 from shared.tools.registry import ToolRegistry
 
+if TYPE_CHECKING:
+    from shared.records.cosmos import CosmosDocuments
+
 
 class Parts(Protocol):
     """The parts these are made of; `shared.resources.Resources` has them."""
 
     clock: Clock
+    documents: "Lazy[CosmosDocuments]"
     knowledge: Lazy[KnowledgeBase]
     ledger: Lazy[RedisLedger]
     redis: Lazy[AzureRedisManager]
@@ -44,10 +48,12 @@ async def build_registry(parts: Parts) -> ToolRegistry:
 async def build_tool_services(parts: Parts) -> ToolServices:
     """What tools work with."""
     settings, redis = parts.settings, await parts.redis.get()
+    has_database = settings.cosmos_endpoint is not None
+    documents = await parts.documents.get() if has_database else demo_documents()
     return replace(
         embedded_services(transfer_targets=settings.transfer_targets, clock=parts.clock),
         knowledge=await parts.knowledge.get(),
-        documents=demo_documents(),
+        documents=documents,
         limits=RedisLimits(redis),
         code_store=RedisCodes(redis),
         takes_voicemail=settings.has_speech,

@@ -11,12 +11,13 @@ from simulator.acs import Pace
 from simulator.stack import CALLEE, CALLER, Plan, Ports, Stack
 
 LOGS = Path(".run")
+DATABASE = LOGS / "cosmos.sqlite"
 
 
 async def main(instances: int, speed: float, ports: Ports) -> None:
     """Bring everything up, say where it is, wait for Ctrl-C."""
     pace = Pace(speed=speed, ring_s=30 * speed, context_s=300 * speed)
-    plan = Plan(instances=instances, pace=pace, ports=ports, log_folder=LOGS)
+    plan = Plan(instances=instances, pace=pace, ports=ports, log_folder=LOGS, cosmos_file=DATABASE)
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for name in (signal.SIGINT, signal.SIGTERM):
@@ -35,6 +36,7 @@ Function key    {key}
 ACS stand-in    {acs}   calls, phones and chaos under /_sim/
 Model stand-in  {stack.model.base_url}
 Speech stand-in {stack.speech.host_url}   faults and transcripts under {stack.speech.control_url}/_sim/
+Cosmos stand-in {stack.cosmos.endpoint}   faults and requests under /_sim/; kept in {DATABASE}
 Redis           {stack.redis.url}   ({stack.redis.flavour})
 Logs            {LOGS}/
 
@@ -66,6 +68,7 @@ def _arguments() -> argparse.Namespace:
 if __name__ == "__main__":
     logging.basicConfig(level=logging.WARNING)
     arguments = _arguments()
+    LOGS.mkdir(exist_ok=True)
     listen = Ports(front_door=arguments.port, acs=arguments.acs_port)
     with contextlib.suppress(KeyboardInterrupt):
         asyncio.run(main(arguments.instances, arguments.speed, listen))

@@ -13,6 +13,7 @@ from typing import Self
 
 from simulator.acs import AcsSimulator, Chaos, Pace, Person
 from simulator.acs.errors import Json
+from simulator.cosmos import CosmosStandIn, seed_containers, seed_records
 from simulator.event_grid import Chaos as GridChaos
 from simulator.event_grid import EventGrid, HandshakeError
 from simulator.front_door import FrontDoor
@@ -25,7 +26,8 @@ from simulator.speech.voice import Voice
 from simulator.spoken import CaptionedText, SpokenVoicebox
 
 ROOT = Path(__file__).resolve().parents[1]
-BANK = ROOT / "simulator" / "scenarios" / "bank.yaml"
+SCENARIOS = ROOT / "simulator" / "scenarios"
+BANK = SCENARIOS / "bank.yaml"
 
 CALLER = "+15551230000"
 CALLEE = "+15559990000"
@@ -41,6 +43,7 @@ class Ports:
     acs: int = 0
     model: int = 0
     speech: int = 0
+    cosmos: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +66,8 @@ class Plan:
     """Callers may say anything; else what is not in the scenario is forced onto what is."""
     settings: Mapping[str, str] = field(default_factory=dict)
     """App settings that differ from the stack's own."""
+    cosmos_file: Path | None = None
+    """Keeps the database for the next run; else each begins with the bank's records."""
     ports: Ports = field(default_factory=Ports)
     log_folder: Path | None = None
     """Where the hosts' output goes; a temporary folder by default."""
@@ -82,6 +87,7 @@ class Stack:
         self._access_key = base64.b64encode(secrets.token_bytes(32)).decode()
         self._model_key = secrets.token_hex(16)
         self._speech_key = secrets.token_hex(16)
+        self._cosmos_key = base64.b64encode(secrets.token_bytes(64)).decode()
         self._audience = "c0ffee00-0000-4000-8000-000000000001"
         self.redis = RedisServer()
         self.script = Script.load(self.plan.scenario)
@@ -108,6 +114,9 @@ class Stack:
             voicebox=self.voicebox,
         )
         self.model = ScriptedModel(self.script, api_key=self._model_key, timing=self.plan.timing)
+        self.cosmos = CosmosStandIn(key=self._cosmos_key, file=self.plan.cosmos_file)
+        self.database = seed_containers(self.cosmos.store, SCENARIOS / "containers.yaml")
+        seed_records(self.cosmos.store, self.database, SCENARIOS / "bank_records.yaml")
         self.front_door = FrontDoor([])
         self.hosts: list[FunctionsHost] = []
 
@@ -130,6 +139,7 @@ class Stack:
         await self.acs.start(port=ports.acs)
         await self.model.start(port=ports.model)
         await self.speech.start(port=ports.speech)
+        await self.cosmos.start(port=ports.cosmos)
         self.acs.phones[GENERAL_DESK] = Person("accepted")
         self.acs.phones[FRAUD_DESK] = Person("accepted")
         folder = self.plan.log_folder or Path(tempfile.mkdtemp(prefix="voice-agent-"))
@@ -167,6 +177,7 @@ class Stack:
         await self.front_door.aclose()
         await self.model.aclose()
         await self.speech.aclose()
+        await self.cosmos.aclose()
         await asyncio.to_thread(self.redis.stop)
 
     def settings(self) -> dict[str, str]:
@@ -186,6 +197,9 @@ class Stack:
             "AZURE_OPENAI_CHAT_DEPLOYMENT": "gpt-4o",
             "SPEECH_HOST": self.speech.host_url,
             "SPEECH_KEY": self._speech_key,
+            "COSMOS_ENDPOINT": self.cosmos.endpoint,
+            "COSMOS_KEY": self._cosmos_key,
+            "COSMOS_DATABASE": self.database,
             "REDIS_URL": self.redis.url,
             "TRANSFER_TARGETS": f"general={GENERAL_DESK},fraud={FRAUD_DESK}",
             "SWEEP_SCHEDULE": "*/15 * * * * *",

@@ -101,7 +101,7 @@ class CosmosStandIn:
         runner, self._runner = self._runner, None
         if runner is not None:
             await runner.cleanup()
-            self.store.close()
+        self.store.close()
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         """Answer one request of a client."""
