@@ -3,17 +3,21 @@
 from collections import Counter
 from typing import Any
 
-from simulator.acs import PhoneCall, Say
+from simulator.acs import Chaos, PhoneCall, Say
 from simulator.app_client import AppClient
 from simulator.stack import CALLER, Plan, Stack
 from tests.e2e.calls import LIMIT_S, QUICK, SCENARIOS, look, play, spoken
 
 FRAUD_NUMBER = "+15559990001"
-PLAN = Plan(pace=QUICK, scenario=SCENARIOS / "desks.yaml")
+CHAOS = Chaos(seed=11, duplicate=0.7, duplicate_copies=3, reorder=0.3, delay_ms=(0, 60))
+PLAN = Plan(pace=QUICK, scenario=SCENARIOS / "desks.yaml", instances=2, chaos=CHAOS)
 
 
 async def test_calls_are_answered_by_number_and_passed_from_desk_to_desk() -> None:
-    """One call through four agents, and one that begins at a desk with a number of its own."""
+    """One call through four agents, and one that begins at a desk with a number of its own.
+
+    On two instances, with events that come twice and out of order: every word is said once.
+    """
     async with Stack(PLAN) as stack, AppClient(stack) as app:
         call = await play(stack)
         session = await look(stack, app, call)
