@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 PYTHON_313 := $(shell for one in python3.13 $(HOME)/.pyenv/versions/3.13*/bin/python3.13; do \
 	$$one -c '' 2>/dev/null && command -v $$one && break; done)
 
-.PHONY: demo run test unit contract e2e check preflight format bench lock worker-venv infra-venv clean
+.PHONY: demo run test unit contract e2e check preflight package trial format bench lock worker-venv infra-venv clean
 
 demo: $(READY)
 	@$(BIN)/python -m simulator.demo $(ARGS)
@@ -32,6 +32,13 @@ check: $(READY) infra-venv
 # What can be wrong before a deployment; ARGS=--live asks Azure as well.
 preflight: $(READY) infra-venv
 	@$(BIN)/python -m infra.preflight $(ARGS)
+
+# The zip that is deployed, and the demo call out of it.
+package: $(READY) worker-venv
+	@$(BIN)/python -m infra.package $(ARGS)
+
+trial: $(READY) worker-venv
+	@$(BIN)/python -m infra.trial $(ARGS)
 
 format: $(READY)
 	$(BIN)/ruff format

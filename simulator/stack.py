@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Self
 
@@ -19,6 +20,7 @@ from simulator.event_grid import EventGrid, HandshakeError
 from simulator.front_door import FrontDoor
 from simulator.functions_host import FunctionsHost
 from simulator.functions_host.configuration import Keys
+from simulator.functions_host.packaged import PackagedHost, Unpacked
 from simulator.model import Script, ScriptedModel, Timing
 from simulator.redis_server import RedisServer
 from simulator.speech import FliteVoice, SpeechStandIn, phrases_of
@@ -71,6 +73,8 @@ class Plan:
     ports: Ports = field(default_factory=Ports)
     log_folder: Path | None = None
     """Where the hosts' output goes; a temporary folder by default."""
+    package: Unpacked | None = None
+    """The app as it is deployed, instead of that of the checkout."""
 
 
 class FunctionMissingError(Exception):
@@ -145,13 +149,10 @@ class Stack:
         folder = self.plan.log_folder or Path(tempfile.mkdtemp(prefix="voice-agent-"))
         folder.mkdir(parents=True, exist_ok=True)
         keys = Keys(function=self.function_key, system=self._system_key, master=self.function_key)
+        package = self.plan.package
+        host = partial(PackagedHost, package) if package else partial(FunctionsHost, ROOT)
         self.hosts = [
-            FunctionsHost(
-                ROOT,
-                log_path=folder / f"instance-{number}.log",
-                env=self.settings(),
-                keys=keys,
-            )
+            host(log_path=folder / f"instance-{number}.log", env=self.settings(), keys=keys)
             for number in range(1, self.plan.instances + 1)
         ]
         await asyncio.gather(*(host.start() for host in self.hosts))

@@ -27,6 +27,10 @@ class FunctionsHost:
     dies with its parent. A host may be started again after it ended.
     """
 
+    interpreter: tuple[str, ...] = (sys.executable,)
+    home: Path = _ROOT
+    """Where the process finds the host's own code, and nothing of the app."""
+
     def __init__(
         self,
         app_dir: Path,
@@ -137,7 +141,7 @@ class FunctionsHost:
             self._output_from = log.tell()
             self._process = subprocess.Popen(
                 self._command(),
-                cwd=_ROOT,
+                cwd=self.home,
                 env={**_inherited(), **self._env, "PYTHONUNBUFFERED": "1"},
                 stdin=subprocess.PIPE,
                 stdout=log,
@@ -146,7 +150,7 @@ class FunctionsHost:
             )
 
     def _command(self) -> list[str]:
-        command = [sys.executable, "-m", "simulator.functions_host", "--ends-with-stdin"]
+        command = [*self.interpreter, "-m", "simulator.functions_host", "--ends-with-stdin"]
         command += ["--app", str(self._app_dir.resolve()), "--port", str(self._port)]
         for name in ("function", "system", "master"):
             if key := getattr(self._keys, name):

@@ -6,12 +6,19 @@ import os
 import sys
 
 from simulator.redis_server import RedisServer
-from tests.bench import bench_call, bench_import, bench_pool, bench_speech, bench_state
+from tests.bench import (
+    bench_call,
+    bench_import,
+    bench_package,
+    bench_pool,
+    bench_speech,
+    bench_state,
+)
 
 
 async def main(redis_url: str) -> None:
     """Run them one after the other: they would disturb each other."""
-    for line in bench_import.run():
+    for line in (*bench_import.run(), "", *bench_package.run()):
         print(line)
     for measured in (
         bench_state.run(redis_url),
