@@ -15,8 +15,12 @@ _KEEPALIVE_S = 60.0
 _CONNECTIONS = 50
 
 
-class ConnectionBrokenError(aiohttp.ClientError):
-    """The connection broke after a request was sent: nobody knows what became of it."""
+class ConnectionBrokenError(aiohttp.ClientResponseError):
+    """The connection broke after a request was sent: nobody knows what became of it.
+
+    The SDK takes `aiohttp.ClientError` for a request that was never sent, and sends it again; but
+    not this kind of it.
+    """
 
 
 def connect_client(
@@ -47,11 +51,11 @@ def connect_client(
 
 
 def _one_shot_session() -> aiohttp.ClientSession:
-    """Sends everything once.
+    """Sends every write once.
 
     aiohttp sends a PUT or DELETE again when a kept connection breaks, and the SDK sends anything
-    again after `aiohttp.ClientConnectionError`. A write that was done already would then lose the
-    race against itself, and its caller would do it once more.
+    again then. A write that was done already would lose the race against itself, and its caller
+    would do it once more.
     """
     return aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=_CONNECTIONS, keepalive_timeout=_KEEPALIVE_S),
@@ -66,8 +70,10 @@ async def _sent_once(
     request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
 ) -> aiohttp.ClientResponse:
     try:
-        return await handler(request)
+        response = await handler(request)
+        await response.read()  # kept; later, its failure would be beyond our reach
     except aiohttp.ClientConnectorError:
         raise  # never sent
-    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as err:
-        raise ConnectionBrokenError("the connection broke") from err
+    except (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError) as err:
+        raise ConnectionBrokenError(request.request_info, ()) from err
+    return response

@@ -64,6 +64,7 @@ class CosmosStandIn:
         self.store = Store(file, now)
         self.faults = Faults()
         self.exchanges: list[Exchange] = []
+        self._arrival = asyncio.Condition()
         self._authority = Authority(key, bearer_tokens)
         self._runner: web.AppRunner | None = None
         self._endpoint = ""
@@ -76,6 +77,11 @@ class CosmosStandIn:
     def inject(self, *faults: Fault) -> None:
         """Let the next requests go wrong, one fault each."""
         self.faults.waiting.extend(faults)
+
+    async def wait_for_requests(self, count: int, *, timeout_s: float = 30.0) -> None:
+        """Wait until *count* requests have come in."""
+        async with asyncio.timeout(timeout_s), self._arrival:
+            await self._arrival.wait_for(lambda: len(self.exchanges) >= count)
 
     async def start(
         self, host: str = "127.0.0.1", port: int = 0, *, tls: ssl.SSLContext | None = None
@@ -108,7 +114,9 @@ class CosmosStandIn:
         activity_id = request.headers.get("x-ms-activity-id") or str(uuid.uuid4())
         call = await _read_call(request)
         exchange = Exchange(call.operation, request.path)
-        self.exchanges.append(exchange)
+        async with self._arrival:
+            self.exchanges.append(exchange)
+            self._arrival.notify_all()
         try:
             result = await self._answer(request, call)
         except CosmosError as err:

@@ -17,13 +17,13 @@ DATABASE = "voice-agent"
 
 @asynccontextmanager
 async def running_account(
-    *, file: Path | None = None, has_containers: bool = True
+    *, file: Path | None = None, has_containers: bool = True, port: int = 0
 ) -> AsyncIterator[CosmosStandIn]:
     """An account that listens."""
     account = CosmosStandIn(file=file)
     if has_containers:
         seed_containers(account.store, LAYOUT)
-    await account.start()
+    await account.start(port=port)
     try:
         yield account
     finally:
