@@ -31,11 +31,11 @@ var rules = [
   }
   {
     name: 'outbox-age'
-    description: 'Commands of calls lie undone for longer than a lease and a sweep.'
+    description: 'Nobody looks after calls that were left: the sweeper is late or cannot reach Redis.'
     query: loadTextContent('../queries/outbox-age.kql')
     column: 'oldest_s'
     aggregation: 'Maximum'
-    threshold: 40
+    threshold: 30
     severity: 1
   }
 ]

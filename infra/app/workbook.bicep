@@ -26,7 +26,7 @@ var charts = [
     visualization: 'timechart'
   }
   {
-    title: 'Age of what lay undone (s)'
+    title: 'How long calls that were left lay there (s)'
     query: loadTextContent('../queries/outbox-age.kql')
     visualization: 'timechart'
   }

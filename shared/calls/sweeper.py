@@ -15,6 +15,7 @@ from shared.clock import Clock
 from shared.errors import AppError, SessionNotFoundError
 from shared.state.store import SessionStore
 from shared.telemetry.logs import get_logger
+from shared.telemetry.metrics import OUTBOX_AGE, record
 from shared.types import CallConnectionId, EventId, SessionId
 
 logger = get_logger(__name__)
@@ -61,6 +62,8 @@ class Sweeper:
                 break
             now = self._clock.now().timestamp()
             ripe = [(session_id, at) for session_id, at in due if at <= now]
+            for _, at in ripe:
+                record(OUTBOX_AGE, now - at)
             went_well = await asyncio.gather(*(self._look_after(*one) for one in ripe))
             broken |= {one[0] for one, is_well in zip(ripe, went_well, strict=True) if not is_well}
             count += len(ripe)

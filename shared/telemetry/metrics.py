@@ -21,6 +21,7 @@ _NONE: Labels = MappingProxyType({})
 _WAIT_MS = (1, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000)
 _ANSWER_MS = (50, 100, 200, 300, 500, 750, 1000, 1500, 2000, 3000, 4000, 6000, 10000, 15000)
 _MODEL_S = (0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1, 1.5, 2, 3, 5, 10, 15)
+_AGE_S = (0.1, 0.5, 1, 2, 5, 10, 15, 20, 30, 60, 120, 300)
 _TOKENS = (16, 64, 256, 1024, 4096, 16384, 65536)
 
 
@@ -154,6 +155,12 @@ TAKEOVERS = Instrument(
     description="Commands taken over from an instance that died",
     sort=Sort.COUNTER,
 )
+OUTBOX_AGE = Instrument(
+    name="voice.outbox.age",
+    unit="s",
+    description="How long a session had been due when somebody looked after it",
+    buckets=_AGE_S,
+)
 REFUSALS = Instrument(
     name="voice.refusals",
     unit="{refusal}",
@@ -180,7 +187,7 @@ COST = Instrument(
 
 INSTRUMENTS = (
     *(ANSWER_LATENCY, CALLER_SILENCE, TURNS, MODEL_FIRST_TOKEN, MODEL_DURATION, TOKENS),
-    *(TOOL_DURATION, POOL_WAIT, EVENTS, TAKEOVERS, REFUSALS, CHARACTERS, COST),
+    *(TOOL_DURATION, POOL_WAIT, EVENTS, TAKEOVERS, OUTBOX_AGE, REFUSALS, CHARACTERS, COST),
 )
 
 

@@ -20,6 +20,7 @@ from shared.state.store import Commit
 from shared.types import EventId, Json, SessionId
 from tests.contract.call_stage import CONCIERGE, PERSON, Phone, ReflexModel
 from tests.contract.sweep_stage import LEASE_S, OFFERED, SILENCE, FakeCalls, SweepStage
+from tests.unit.span_fakes import traced
 
 pytest_plugins = ("tests.contract.redis_fixture",)
 
@@ -112,9 +113,13 @@ async def test_sweep_takes_over_at_the_end_of_the_lease_and_not_before(
     await stage.deliver(session_id, OFFERED)
     assert await stage.sweeper(FakeCalls([True])).sweep(0.1) == 0
     assert stage.phone.requests == {}
-    assert await stage.sweeper(FakeCalls([True])).sweep(PERIOD_S) > 0
-    await stage.runners[1].drain()
+    with traced() as told:
+        assert await stage.sweeper(FakeCalls([True])).sweep(PERIOD_S) > 0
+        await stage.runners[1].drain()
     assert stage.phone.requests == {"answer-1": 1}
+    ages_s = [value for name, value, _ in told.values if name == "voice.outbox.age"]
+    assert ages_s
+    assert min(ages_s) >= 0  # an alert looks at how late it was
     await stage.bury()
 
 

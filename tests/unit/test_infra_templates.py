@@ -8,9 +8,12 @@ import pytest
 import yaml
 
 from infra.preflight.templates import Resource, Templates, load
+from shared.telemetry import names
+from shared.telemetry.metrics import INSTRUMENTS
 
 ROOT = Path(__file__).parents[2]
 INFRA = ROOT / "infra"
+CALLBACKS = (ROOT / "functions" / "http_callbacks.py").read_text()
 QUERIES = sorted((INFRA / "queries").glob("*.kql"))
 
 ROLE_IDS = {
@@ -142,3 +145,21 @@ def test_alerts_look_at_columns_that_their_queries_give() -> None:
     assert len(pairs) == 3
     for name, column in pairs:
         assert f"{column} =" in (INFRA / "queries" / name).read_text(), name
+
+
+@pytest.mark.parametrize("path", QUERIES, ids=lambda path: path.stem)
+def test_query_asks_for_names_that_the_app_sends(path: Path) -> None:
+    """A renamed metric leaves an empty chart and an alert that never fires."""
+    text = path.read_text().partition("\n")[2]
+    spans = set(re.findall(r'dependencies\s*\| where name == "([\w ]+)"', text))
+    measured = set(re.findall(r'customMetrics\s*\| where name == "([\w.]+)"', text))
+    functions = set(re.findall(r'requests\s*\| where name == "(\w+)"', text))
+    assert len(spans | measured | functions) == 1
+    known = {one for one in vars(names).values() if isinstance(one, str)}
+    instruments = {one.name: one for one in INSTRUMENTS}
+    assert spans <= known
+    assert measured <= set(instruments)
+    assert all(f"async def {one}(" in CALLBACKS for one in functions)
+    labels = {label for one in measured for label in instruments[one].labels}
+    asked = set(re.findall(r'(?:customDimensions\["|startswith ")([\w.]+)"', text))
+    assert asked <= known | labels
