@@ -105,6 +105,8 @@ async def _passes(
     except NotConfiguredError:
         return True  # what the settings leave out cannot fail
     except (AppError, TimeoutError) as error:
-        logger.warning("check failed", extra={"error": type(error).__name__})
+        # The text of an error of ours names fields and files, never values: whoever set the app up
+        # finds the mistake in it.
+        logger.warning("check failed", extra={"error": type(error).__name__, "detail": str(error)})
         return False
     return True

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from shared import readiness
+from shared.agent.fields import AgentDefinitionError
 from shared.errors import PoolExhaustedError, SettingsError, UpstreamError
 from shared.pools.lazy import Lazy
 from shared.resources import Resources
@@ -197,3 +198,13 @@ async def test_warm_rehearses_what_callers_hear_first(alive: int) -> None:
     parts.prompts = Lazy.of(prompts)
     assert await readiness.warm(parts) == ([] if alive else ["tts_pool"])
     assert prompts.rehearsals == 1
+
+
+async def test_failing_says_in_the_log_what_is_to_be_mended(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A mistake in an agent's file is found by who reads the log, with file and field."""
+    error = AgentDefinitionError("bank.yaml: entry names no agent of the scenario: nobody")
+    await readiness.failing(parts_with(runner=Lazy[Any](raising(error))))
+    details = [getattr(one, "detail", "") for one in caplog.records]
+    assert str(error) in details

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from shared.agent.fields import AgentDefinitionError
 from shared.errors import SettingsError
 from shared.pools.lazy import Lazy
 from shared.resources import Resources, resources, use_resources
@@ -65,6 +66,18 @@ async def test_resources_use_no_credential_where_there_are_keys() -> None:
     parts = parts_of(LOCAL)
     await parts.runner.get()
     assert parts.credential.built is None
+
+
+async def test_resources_take_the_agents_of_the_scenario_that_is_set(tmp_path: Path) -> None:
+    """An operator's own file decides who answers; one that is broken is not passed over."""
+    own = tmp_path / "own.yaml"
+    own.write_text("agents: [fraud]\nentry: fraud\n", encoding="utf-8")
+    parts = parts_of({**LOCAL, "AGENT_SCENARIO": str(own)})
+    assert list(await parts.agents.get()) == ["fraud"]
+    own.write_text("agents: [fraud]\nentry: nobody\n", encoding="utf-8")
+    parts = parts_of({**LOCAL, "AGENT_SCENARIO": str(own)})
+    with pytest.raises(AgentDefinitionError, match=r"^own\.yaml: entry names no agent"):
+        await parts.runner.get()
 
 
 async def test_resources_do_without_speech_where_there_is_none() -> None:
