@@ -8,12 +8,14 @@ import tempfile
 from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
+from enum import Enum, auto
 from functools import partial
 from pathlib import Path
 from typing import Self
 
 from simulator.acs import AcsSimulator, Chaos, Pace, Person
 from simulator.acs.errors import Json
+from simulator.appinsights import AppInsights
 from simulator.cosmos import CosmosStandIn, seed_containers, seed_records
 from simulator.event_grid import Chaos as GridChaos
 from simulator.event_grid import EventGrid, HandshakeError
@@ -48,6 +50,17 @@ class Ports:
     cosmos: int = 0
 
 
+class Telemetry(Enum):
+    """Who sends spans and measurements to the stand-in of Application Insights."""
+
+    NONE = auto()
+    """Nobody: most tests do not look, and the SDK takes a second to load."""
+    APP = auto()
+    """The app, as on a laptop."""
+    WORKER = auto()
+    """The worker has configured OpenTelemetry before it loads the app, as in Azure."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """What to bring up."""
@@ -71,6 +84,7 @@ class Plan:
     cosmos_file: Path | None = None
     """Keeps the database for the next run; else each begins with the bank's records."""
     ports: Ports = field(default_factory=Ports)
+    telemetry: Telemetry = Telemetry.NONE
     log_folder: Path | None = None
     """Where the hosts' output goes; a temporary folder by default."""
     package: Unpacked | None = None
@@ -121,6 +135,7 @@ class Stack:
         self.cosmos = CosmosStandIn(key=self._cosmos_key, file=self.plan.cosmos_file)
         self.database = seed_containers(self.cosmos.store, SCENARIOS / "containers.yaml")
         seed_records(self.cosmos.store, self.database, SCENARIOS / "bank_records.yaml")
+        self.insights = AppInsights()
         self.front_door = FrontDoor([])
         self.hosts: list[FunctionsHost] = []
 
@@ -140,6 +155,7 @@ class Stack:
         ports = self.plan.ports
         await asyncio.to_thread(self.redis.start)
         await self.front_door.start(port=ports.front_door)
+        await self.insights.start()
         await self.acs.start(port=ports.acs)
         await self.model.start(port=ports.model)
         await self.speech.start(port=ports.speech)
@@ -179,6 +195,7 @@ class Stack:
         await self.model.aclose()
         await self.speech.aclose()
         await self.cosmos.aclose()
+        await self.insights.aclose()
         await asyncio.to_thread(self.redis.stop)
 
     def settings(self) -> dict[str, str]:
@@ -205,8 +222,32 @@ class Stack:
             "TRANSFER_TARGETS": f"general={GENERAL_DESK},fraud={FRAUD_DESK}",
             "SWEEP_SCHEDULE": "*/15 * * * * *",
             "KEEP_WARM_SCHEDULE": "0 */4 * * * *",
+            **self._telemetry_settings(),
             **self.plan.settings,
         }
+
+    def _telemetry_settings(self) -> dict[str, str]:
+        if self.plan.telemetry is Telemetry.NONE:
+            return {}
+        settings = {
+            "APPLICATIONINSIGHTS_CONNECTION_STRING": self.insights.connection_string,
+            "APPLICATIONINSIGHTS_STATSBEAT_DISABLED_ALL": "true",
+            "APPLICATIONINSIGHTS_CONTROLPLANE_DISABLED": "true",
+            "OTEL_BSP_SCHEDULE_DELAY": "250",
+            "OTEL_METRIC_EXPORT_INTERVAL": "1000",
+        }
+        if self.plan.telemetry is Telemetry.WORKER:
+            settings |= {
+                "PYTHON_APPLICATIONINSIGHTS_ENABLE_TELEMETRY": "true",
+                "PYTHON_APPLICATIONINSIGHTS_LOGGER_NAME": "voice_agent",
+                "OTEL_TRACES_SAMPLER": "microsoft.fixed_percentage",
+                "OTEL_TRACES_SAMPLER_ARG": "1.0",
+                "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS": (
+                    "azure_sdk,django,fastapi,flask,httpx,httpx2,psycopg2,requests,urllib,urllib3"
+                ),
+                "OTEL_EXPERIMENTAL_RESOURCE_DETECTORS": "azure_functions",
+            }
+        return settings
 
     def _voicebox(self) -> CaptionedText:
         """Voices where they are wanted and this machine can speak and listen; else text."""

@@ -44,8 +44,8 @@ class RoundTripTotal:
 
 
 def round_trip_span(commands: Sequence[Command]) -> Span:
-    """A span of one round trip, named for its first command; never with a key or an argument."""
-    operation = str(commands[0][0])
+    """A span of one round trip, named for its commands; never with a key or an argument."""
+    operation = "+".join(dict.fromkeys(str(one[0]) for one in commands))
     facts = {
         names.PEER: names.PEER_REDIS,
         names.DB_SYSTEM: "redis",

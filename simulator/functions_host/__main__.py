@@ -20,6 +20,7 @@ from simulator.functions_host.configuration import (
 )
 from simulator.functions_host.invocation import Invoker
 from simulator.functions_host.server import HostServer
+from simulator.functions_host.telemetry import configure_telemetry
 
 TERMINATED = 143
 """The exit code of a process that SIGTERM ended."""
@@ -80,7 +81,8 @@ async def serve(options: Options) -> None:
     """Load the app inside this loop, then listen until the process ends."""
     host_json = read_host_json(options.app_dir)
     timeout_s = min(host_json.function_timeout_s, options.max_timeout_s)
-    invoker = Invoker(threads=thread_count(), timeout_s=timeout_s)
+    telemetry = configure_telemetry()  # before the app is loaded, as in the worker
+    invoker = Invoker(threads=thread_count(), timeout_s=timeout_s, telemetry=telemetry)
     hosted = host_app(options.app_dir, host_json, invoker)
     server = HostServer(hosted, host_json, options.keys, invoker)
     runner = web.AppRunner(server.application(), access_log=None, shutdown_timeout=options.drain_s)

@@ -16,6 +16,7 @@ from typing import TypeVar
 from azure.functions.meta import Datum
 
 from simulator.functions_host.indexing import IndexedFunction
+from simulator.functions_host.telemetry import WorkerTelemetry
 
 logger = logging.getLogger("host.invocation")
 _local = threading.local()
@@ -77,7 +78,10 @@ class InvocationContext:
 class Invoker:
     """Runs executions on this loop (async functions) or in threads (sync functions)."""
 
-    def __init__(self, *, threads: int, timeout_s: float) -> None:
+    def __init__(
+        self, *, threads: int, timeout_s: float, telemetry: WorkerTelemetry | None = None
+    ) -> None:
+        self._telemetry = telemetry or WorkerTelemetry(None)
         self._threads = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="function")
         self._timeout_s = timeout_s
         self._tasks: set[asyncio.Task[object]] = set()
@@ -113,7 +117,8 @@ class Invoker:
         self._is_idle.clear()
         started = time.monotonic()
         try:
-            return await self._run(function, data, context)
+            with self._telemetry.invocation(function.name, trace_parent):
+                return await self._run(function, data, context)
         finally:
             self._running -= 1
             if self._running == 0:
