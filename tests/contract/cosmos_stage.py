@@ -1,6 +1,7 @@
 """A Cosmos DB stand-in with the app's containers, and clients of it."""
 
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -17,10 +18,14 @@ DATABASE = "voice-agent"
 
 @asynccontextmanager
 async def running_account(
-    *, file: Path | None = None, has_containers: bool = True, port: int = 0
+    *,
+    file: Path | None = None,
+    has_containers: bool = True,
+    port: int = 0,
+    now: Callable[[], float] = time.time,
 ) -> AsyncIterator[CosmosStandIn]:
     """An account that listens."""
-    account = CosmosStandIn(file=file)
+    account = CosmosStandIn(file=file, now=now)
     if has_containers:
         seed_containers(account.store, LAYOUT)
     await account.start(port=port)
