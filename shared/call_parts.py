@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from functools import partial
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from azure.core.credentials_async import AsyncTokenCredential
 
@@ -10,11 +10,14 @@ from shared.agent.conversation import Conversation, TurnLimits
 from shared.agent.loader import AgentDefinition
 from shared.agent.model import ChatModel
 from shared.agent.scenario import Scenario, load_scenario
+from shared.agent.summary import Summarizer
 from shared.agent.toolbox import RegisteredTools
 from shared.auth.signatures import CallbackSigner
+from shared.calls.archivist import Archivist
 from shared.calls.chat import Chat
 from shared.calls.events import called_number
 from shared.calls.executor import CommandExecutor
+from shared.calls.reports import Reports
 from shared.calls.runner import CallRunner, RunnerTimes
 from shared.calls.state import CallState
 from shared.calls.sweeper import Sweeper
@@ -31,6 +34,9 @@ from shared.tools.context import ToolServices
 from shared.tools.registry import ToolRegistry
 from shared.types import AgentName
 
+if TYPE_CHECKING:
+    from shared.records.cosmos import CosmosDocuments  # brings the SDK, and not everybody has one
+
 
 class Parts(Protocol):
     """The parts these are made of; `shared.resources.Resources` has them."""
@@ -38,7 +44,9 @@ class Parts(Protocol):
     clock: Clock
     agents: Lazy[Mapping[AgentName, AgentDefinition]]
     conversation: Lazy[Conversation]
+    archivist: Lazy[Archivist]
     credential: Lazy[AsyncTokenCredential]
+    documents: "Lazy[CosmosDocuments]"
     ledger: Lazy[RedisLedger]
     model: Lazy[ChatModel]
     openai_key: Lazy[ApiKey]
@@ -113,6 +121,26 @@ async def build_conversation(parts: Parts) -> Conversation:
     )
 
 
+async def build_archivist(parts: Parts) -> Archivist:
+    """Sums up sessions that are over; keeps them where there is a database."""
+    settings = parts.settings
+    return Archivist(
+        Summarizer(await parts.model.get(), timeout_s=settings.turn_timeout_s),
+        await _documents(parts),
+        ttl_s=settings.archive_ttl_s,
+        clock=parts.clock,
+    )
+
+
+async def build_reports(parts: Parts) -> Reports:
+    """Reports of sessions, from Redis or the database."""
+    return Reports(await parts.runner.get(), await _documents(parts))
+
+
+async def _documents(parts: Parts) -> "CosmosDocuments | None":
+    return await parts.documents.get() if parts.settings.cosmos_endpoint else None
+
+
 async def build_runner(parts: Parts) -> CallRunner:
     """Runs calls; without a speech service, ACS says everything."""
     settings, agents = parts.settings, await parts.agents.get()
@@ -122,6 +150,7 @@ async def build_runner(parts: Parts) -> CallRunner:
         turns=await parts.conversation.get(),
         voice_of=lambda name: agents[name].voice,
         renderer=await parts.prompts.get() if settings.has_speech else None,
+        archivist=await parts.archivist.get(),
     )
     store = await parts.store.get()
     return CallRunner(

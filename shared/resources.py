@@ -30,8 +30,10 @@ if TYPE_CHECKING:
     from shared.agent.scenario import Scenario
     from shared.auth.signatures import CallbackSigner, FileSigner
     from shared.auth.tokens import AcsTokenVerifier, JwksCache
+    from shared.calls.archivist import Archivist
     from shared.calls.chat import Chat
     from shared.calls.recordings import CallRecordings
+    from shared.calls.reports import Reports
     from shared.calls.runner import CallRunner
     from shared.calls.sweeper import Sweeper
     from shared.calls.telephony import Telephony
@@ -85,6 +87,8 @@ class Resources:
         self.registry: Lazy[ToolRegistry] = part("tool_parts", "registry")
         self.tool_services: Lazy[ToolServices] = part("tool_parts", "tool_services")
         self.tool_desk: Lazy[ToolDesk] = part("tool_parts", "tool_desk")
+        self.archivist: Lazy[Archivist] = part("call_parts", "archivist")
+        self.reports: Lazy[Reports] = part("call_parts", "reports")
         # documents
         self.database: Lazy[CosmosDatabase] = part("data_parts", "database")
         self.documents: Lazy[CosmosDocuments] = part("data_parts", "documents")

@@ -100,6 +100,8 @@ class Settings:
     cosmos_endpoint: str | None
     cosmos_key: str | None = field(repr=False)
     cosmos_database: str
+    archive_ttl_s: int
+    """How long sessions that are over are kept there."""
 
     # state
     redis_url: str | None = field(repr=False)
@@ -170,6 +172,7 @@ class Settings:
             voice_renderer=read("VOICE_RENDERER", one_of("acs", "speech"), default="acs"),
             cosmos_endpoint=read("COSMOS_ENDPOINT", url, default=None),
             cosmos_key=read("COSMOS_KEY", base64_text, default=None),
+            archive_ttl_s=read("ARCHIVE_TTL_S", whole, default=90 * 86_400),
             cosmos_database=read("COSMOS_DATABASE", default="voice-agent"),
             redis_url=read("REDIS_URL", default=None),
             redis_host=read("REDIS_HOST", default=None),

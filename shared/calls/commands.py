@@ -76,5 +76,10 @@ class StartRecording(Command):
 
 
 @dataclass(frozen=True, slots=True)
+class Archive(Command):
+    """Sum the session up and keep it; nobody waits for it."""
+
+
+@dataclass(frozen=True, slots=True)
 class HangUp(Command):
     """End the call for everyone."""

@@ -4,7 +4,16 @@ from dataclasses import replace
 from typing import Any
 
 from shared.agent.turn import After, Cue, CueKind
-from shared.calls.commands import Command, HangUp, Listen, RunTurn, StartRecording, Transfer
+from shared.calls.commands import (
+    Archive,
+    Command,
+    HangUp,
+    Listen,
+    RunTurn,
+    StartRecording,
+    Transfer,
+)
+from shared.calls.events import CommandEvent, TurnEvent
 from shared.calls.state import NO_COMMAND, CallState, Channel, Phase
 from shared.types import AgentName, CommandId, Json
 
@@ -12,6 +21,12 @@ from shared.types import AgentName, CommandId, Json
 def kind_of(command_id: str) -> str:
     """The kind of command an id was made for, for example ``listen`` of ``listen-12``."""
     return command_id.partition("-")[0]
+
+
+def is_awaited(state: CallState, event: CommandEvent) -> bool:
+    """Whether *event* reports on a command that is still to be done, in a way that fits it."""
+    is_fitting = not isinstance(event, TurnEvent) or kind_of(event.command_id) == "runturn"
+    return is_fitting and event.command_id in state.open
 
 
 class Draft:
@@ -123,6 +138,7 @@ class Draft:
     def end(self, outcome: str) -> None:
         """The session is over; nothing that was still to be done makes sense any more."""
         self.close_all()
+        self.issue(Archive)
         self.set(
             phase=Phase.ENDED,
             prompt=NO_COMMAND,

@@ -247,14 +247,19 @@ class CommandFailed(CommandEvent):
 
 
 @dataclass(frozen=True, slots=True)
-class SentenceReady(CommandEvent):
+class TurnEvent(CommandEvent):
+    """What a turn brings."""
+
+
+@dataclass(frozen=True, slots=True)
+class SentenceReady(TurnEvent):
     """The turn has a sentence to say, and another one will follow."""
 
     text: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
-class ToolsRan(CommandEvent):
+class ToolsRan(TurnEvent):
     """The model called tools and they have ended."""
 
     messages: tuple[Json, ...] = field(repr=False)
@@ -262,14 +267,19 @@ class ToolsRan(CommandEvent):
 
 
 @dataclass(frozen=True, slots=True)
-class AgentSwitched(CommandEvent):
+class AgentSwitched(TurnEvent):
     """Another agent takes over within the turn."""
 
     agent: AgentName
 
 
 @dataclass(frozen=True, slots=True)
-class TurnFinished(CommandEvent):
+class SummaryTried(CommandEvent):
+    """The model was asked to sum the session up; what it gave is in the session's memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class TurnFinished(TurnEvent):
     """The turn is over."""
 
     text: str = field(repr=False)

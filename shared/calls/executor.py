@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
-from typing import Protocol
 
 from shared.agent.turn import (
     CueKind,
@@ -16,6 +15,7 @@ from shared.agent.turn import (
 )
 from shared.calls.commands import (
     Answer,
+    Archive,
     Command,
     Dial,
     HangUp,
@@ -34,89 +34,21 @@ from shared.calls.events import (
     CommandFailure,
     Party,
     SentenceReady,
+    SummaryTried,
     ToolsRan,
     TurnFinished,
 )
 from shared.calls.failures import TelephonyError
+from shared.calls.ports import Archivist, Leg, Renderer, Telephony, Turns
+from shared.calls.report import SUMMARY
 from shared.calls.visit import Owned, Visit
-from shared.latency.stages import Stages
-from shared.speech.rendition import Rendition
+from shared.errors import UpstreamError
 from shared.speech.voices import Voice
 from shared.telemetry.logs import get_logger
 from shared.telemetry.metrics import CHARACTERS, record
-from shared.types import AgentName, CallConnectionId, EventId, SessionId
+from shared.types import AgentName, EventId
 
 logger = get_logger(__name__)
-
-
-class Leg(Protocol):
-    """The names ACS gave to a call."""
-
-    @property
-    def call_connection_id(self) -> CallConnectionId:
-        """Names it in every later request."""
-        ...
-
-    @property
-    def server_call_id(self) -> str:
-        """Names it for recording; empty while it is being dialled."""
-        ...
-
-
-class Telephony(Protocol):
-    """The phone; `shared.calls.telephony` is one. Every method raises `TelephonyError`."""
-
-    async def answer(self, session_id: SessionId, command: Answer) -> Leg:
-        """Take a ringing call."""
-        ...
-
-    async def dial(self, session_id: SessionId, command: Dial) -> Leg:
-        """Call someone."""
-        ...
-
-    async def speak(
-        self, call: CallConnectionId, command: Speak, voice: Voice, sound_url: str | None = None
-    ) -> None:
-        """Queue a sentence; from a sound file where there is one."""
-        ...
-
-    async def listen(
-        self, call: CallConnectionId, command: Listen, voice: Voice, sound_url: str | None = None
-    ) -> None:
-        """Queue a prompt and listen."""
-        ...
-
-    async def transfer(self, call: CallConnectionId, command: Transfer) -> None:
-        """Connect the caller with somebody else."""
-        ...
-
-    async def start_recording(self, call: CallConnectionId, command: StartRecording) -> None:
-        """Record the call until it ends."""
-        ...
-
-    async def hang_up(self, call: CallConnectionId, command: HangUp) -> None:
-        """End the call."""
-        ...
-
-
-class Turns(Protocol):
-    """Runs turns; `shared.agent.conversation` is one."""
-
-    def run(self, request: TurnRequest, stages: Stages) -> AsyncGenerator[TurnItem, None]:
-        """Run one turn."""
-        ...
-
-
-class Renderer(Protocol):
-    """Makes sound files of texts; `shared.speech.prompts` is one."""
-
-    async def render(self, text: str, voice: Voice, *, session_id: str) -> Rendition | None:
-        """The file that says *text*; None if ACS shall say it. Soon, and without an `AppError`."""
-        ...
-
-    def distrust(self) -> None:
-        """A caller did not hear us: leave it to ACS for a while."""
-        ...
 
 
 class CommandExecutor:
@@ -129,6 +61,7 @@ class CommandExecutor:
         turns: Turns,
         voice_of: Callable[[AgentName], Voice],
         renderer: Renderer | None = None,
+        archivist: Archivist | None = None,
     ) -> None:
         """Do commands on that phone and with those turns.
 
@@ -137,11 +70,13 @@ class CommandExecutor:
             turns: Runs turns.
             voice_of: Says how an agent sounds.
             renderer: Makes sound files; None: ACS says everything.
+            archivist: Keeps sessions that are over; None: they end with Redis.
         """
         self._telephony = telephony
         self._turns = turns
         self._voice_of = voice_of
         self._renderer = renderer
+        self._archivist = archivist
 
     async def execute(self, visit: Visit, owned: Owned) -> AsyncGenerator[CommandEvent, None]:
         """Do a command; yield what came of it as it comes.
@@ -150,12 +85,28 @@ class CommandExecutor:
         a second owner's results are not taken for the first one's.
         """
         command = owned.command
-        if not isinstance(command, RunTurn):
+        if isinstance(command, RunTurn):
+            results = self._run_turn(visit, command, owned)
+        elif isinstance(command, Archive):
+            results = self._archive(visit, command, owned)
+        else:
             yield await self._telephone(visit, command, _event_id(owned, 0))
             return
-        async with aclosing(self._run_turn(visit, command, owned)) as events:
+        async with aclosing(results) as events:
             async for event in events:
                 yield event
+
+    async def _archive(
+        self, visit: Visit, command: Archive, owned: Owned
+    ) -> AsyncGenerator[CommandEvent, None]:
+        if self._archivist is not None:
+            if visit.memo.get_context(SUMMARY) is None:
+                has_summary = await self._archivist.sum_up(visit)
+                yield SummaryTried(_event_id(owned, 0), command.id)
+                if not has_summary:
+                    raise UpstreamError("no summary yet")  # the sweeper comes back to it
+            await self._archivist.keep(visit)
+        yield CommandDone(_event_id(owned, 1), command.id)
 
     async def _telephone(self, visit: Visit, command: Command, event_id: EventId) -> CommandEvent:
         session_id, call = visit.session_id, visit.state.call_connection_id

@@ -18,7 +18,7 @@ from shared.agent.turn import After, Cue, CueKind
 from shared.calls import events as ev
 from shared.calls import leg
 from shared.calls.commands import Command, Speak
-from shared.calls.draft import Draft, kind_of
+from shared.calls.draft import Draft, is_awaited, kind_of
 from shared.calls.state import CallState, Channel, Phase
 from shared.types import AgentName, CommandId, Json
 
@@ -43,8 +43,7 @@ class Step:
 def advance(state: CallState, event: ev.Event) -> Step:
     """Decide what follows from *event*."""
     rule = _RULES.get(type(event))
-    is_late = isinstance(event, ev.CommandEvent) and event.command_id not in state.open
-    if rule is None or is_late:
+    if rule is None or (isinstance(event, ev.CommandEvent) and not is_awaited(state, event)):
         return Step(state)
     draft = Draft(state)
     rule(draft, event)
@@ -201,6 +200,10 @@ def _after_turn(draft: Draft, event: ev.TurnFinished, after: After) -> None:
             draft.leave()
 
 
+def _on_summary_tried(draft: Draft, _: ev.SummaryTried) -> None:
+    draft.set(summary_tries=draft.state.summary_tries + 1)
+
+
 # --- prompts and transfers --------------------------------------------------------------------
 
 
@@ -281,6 +284,7 @@ _RULES: dict[type[ev.Event], Callable[[Draft, Any], None]] = {
     ev.ToolsRan: _on_tools_ran,
     ev.AgentSwitched: _on_agent_switched,
     ev.TurnFinished: _on_turn_finished,
+    ev.SummaryTried: _on_summary_tried,
     ev.PromptStarted: _on_prompt_started,
     ev.PromptFinished: _on_prompt_over,
     ev.PromptFailed: _on_prompt_over,

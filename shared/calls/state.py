@@ -83,6 +83,7 @@ class CallState:
     """Of the session's first invocation: every later one links to it."""
     open: tuple[CommandId, ...] = ()
     """Commands decided and not known to be done: what the outbox must hold."""
+    summary_tries: int = 0
     outcome: str = ""
     """How the session ended: ``transferred``, ``voicemail``, ``completed``, ``caller_left``,
     ``not_connected``, ``failed``; empty while it goes on."""

@@ -19,6 +19,7 @@ from shared.agent.toolbox import RegisteredTools
 from shared.calls import events as ev
 from shared.calls.commands import Answer, Dial, HangUp, Listen, Speak, StartRecording, Transfer
 from shared.calls.executor import CommandExecutor
+from shared.calls.ports import Archivist
 from shared.calls.runner import CallRunner, Executor, RunnerTimes
 from shared.calls.state import CallState
 from shared.calls.telephony import CallLeg
@@ -146,8 +147,10 @@ class Stage:
         *,
         model: ReflexModel | None = None,
         times: RunnerTimes | None = None,
+        archivist: Archivist | None = None,
     ) -> None:
         self.phone = phone
+        self.archivist = archivist
         self.model = model or ReflexModel()
         self.times = times or RunnerTimes()
         self.noted: Counter[str] = Counter()
@@ -183,7 +186,10 @@ class Stage:
 
     def _executor(self, conversation: Conversation) -> Executor:
         return CommandExecutor(
-            telephony=self.phone, turns=conversation, voice_of=lambda _: Voice("v", "en-US")
+            telephony=self.phone,
+            turns=conversation,
+            voice_of=lambda _: Voice("v", "en-US"),
+            archivist=self.archivist,
         )
 
     def _runner(self, manager: AzureRedisManager, store: SessionStore) -> CallRunner:

@@ -19,6 +19,7 @@ from shared.calls.codec import (
 )
 from shared.calls.commands import (
     Answer,
+    Archive,
     Command,
     Dial,
     HangUp,
@@ -28,6 +29,7 @@ from shared.calls.commands import (
     StartRecording,
     Transfer,
 )
+from shared.calls.draft import kind_of
 from shared.calls.flow import MAX_FAILURES, Step, advance
 from shared.calls.state import CallState, Channel, Phase
 from shared.types import AgentName, CallConnectionId, CommandId, EventId
@@ -385,7 +387,19 @@ def test_flow_calls_everything_off_when_the_caller_hangs_up() -> None:
     assert walk.state.open
     walk.on(ev.CallEnded)
     assert walk.step.done
-    assert (walk.state.open, walk.state.outcome) == ((), "caller_left")
+    assert (walk.state.open, walk.state.outcome) == ((walk.command(Archive).id,), "caller_left")
+
+
+def test_flow_archives_a_session_that_is_over_once() -> None:
+    """Whoever says again that it is over changes nothing; the attempts to sum it up count."""
+    walk = Walk().listening().on(ev.CallEnded)
+    archive = walk.command(Archive).id
+    assert walk.on(ev.CallEnded).step.commands == ()
+    walk.on(ev.SummaryTried, archive).on(ev.SummaryTried, archive)
+    assert walk.state.summary_tries == 2
+    walk.on(ev.CommandDone, archive)
+    assert walk.state.open == ()
+    assert walk.on(ev.SummaryTried, archive).state.summary_tries == 2
 
 
 def test_flow_ends_when_the_call_is_gone() -> None:
@@ -459,7 +473,7 @@ def test_flow_is_total_and_keeps_its_books_over_any_events(seed: int) -> None:
         assert step.state.serial >= state.serial
         assert step.state.turn in (state.turn, state.turn + 1)
         if step.state.phase is Phase.ENDED:
-            assert not outbox
+            assert {kind_of(one) for one in outbox} <= {"archive"}
         if state.phase is Phase.ENDED:
             assert not step.commands
         assert decode_state(encode(step.state)) == step.state
