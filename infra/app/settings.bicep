@@ -85,6 +85,7 @@ resource settings 'Microsoft.Web/sites/config@2024-11-01' = {
     SESSION_TTL_S: '86400'
     COSMOS_ENDPOINT: cosmosEndpoint
     COSMOS_DATABASE: cosmosDatabase
+    ARCHIVE_TTL_S: '7776000'
 
     // the agent and the call flow
     AGENT_SCENARIO: 'bank'

@@ -125,7 +125,7 @@ async def test_runner_spends_at_most_two_round_trips_on_an_event(redis_url: str)
         runner = stage.runners[0]
         event: ev.Event = ev.CallOffered(EventId("offer"), CALLER, BANK, "ctx", "corr")
         waiting, spent = [event], []
-        await manager.ping_async()
+        await Stage([manager], Phone(())).play(new_session())  # the server knows the scripts
         while waiting:
             event = waiting.pop(0)
             before = len(await stage.stores[0].journal(session_id))
