@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 PYTHON_313 := $(shell for one in python3.13 $(HOME)/.pyenv/versions/3.13*/bin/python3.13; do \
 	$$one -c '' 2>/dev/null && command -v $$one && break; done)
 
-.PHONY: demo run test unit contract e2e check preflight package trial format bench lock worker-venv infra-venv clean
+.PHONY: demo run test unit contract e2e check preflight package trial smoke format bench lock worker-venv infra-venv clean
 
 demo: $(READY)
 	@$(BIN)/python -m simulator.demo $(ARGS)
@@ -39,6 +39,10 @@ package: $(READY) worker-venv
 
 trial: $(READY) worker-venv
 	@$(BIN)/python -m infra.trial $(ARGS)
+
+# After a deployment: make smoke URL=https://… ARGS="--group GROUP --app APP"
+smoke: $(READY)
+	@$(BIN)/python -m infra.smoke $(URL) $(ARGS)
 
 format: $(READY)
 	$(BIN)/ruff format

@@ -101,7 +101,7 @@ class Stack:
     def __init__(self, plan: Plan | None = None) -> None:
         self.plan = plan or Plan()
         self.function_key = secrets.token_hex(16)
-        self._system_key = secrets.token_hex(16)
+        self.system_key = secrets.token_hex(16)
         self._access_key = base64.b64encode(secrets.token_bytes(32)).decode()
         self._model_key = secrets.token_hex(16)
         self._speech_key = secrets.token_hex(16)
@@ -164,7 +164,7 @@ class Stack:
         self.acs.phones[FRAUD_DESK] = Person("accepted")
         folder = self.plan.log_folder or Path(tempfile.mkdtemp(prefix="voice-agent-"))
         folder.mkdir(parents=True, exist_ok=True)
-        keys = Keys(function=self.function_key, system=self._system_key, master=self.function_key)
+        keys = Keys(function=self.function_key, system=self.system_key, master=self.function_key)
         package = self.plan.package
         host = partial(PackagedHost, package) if package else partial(FunctionsHost, ROOT)
         self.hosts = [
@@ -202,7 +202,7 @@ class Stack:
         """The app settings that make the app talk to the stand-ins."""
         return {
             "PUBLIC_BASE_URL": self.front_door.url,
-            "CALLBACK_SIGNING_KEY": self._system_key,
+            "CALLBACK_SIGNING_KEY": self.system_key,
             "ACS_ENDPOINT": self.acs.endpoint,
             "ACS_ACCESS_KEY": self._access_key,
             "ACS_AUDIENCE": self._audience,
@@ -265,7 +265,7 @@ class Stack:
         webhook = f"{self.front_door.url}/runtime/webhooks/EventGrid"
         try:
             await self.grid.subscribe(
-                f"{webhook}?functionName={function}&code={self._system_key}",
+                f"{webhook}?functionName={function}&code={self.system_key}",
                 name=name,
                 kind="function",
                 filter_types=[f"Microsoft.Communication.{event}"],
