@@ -31,6 +31,12 @@ param communicationDataLocation string = 'United States'
 @description('The number that outbound calls show; empty: there are none.')
 param sourceNumber string = ''
 
+@description('The number that one-time codes are texted from; it must be able to send SMS.')
+param smsSender string = ''
+
+@description('The address that codes and agreements are mailed from, of a domain linked to ACS.')
+param emailSender string = ''
+
 @description('Queues and phone numbers of people: general=+15550001111,fraud=+15550002222')
 param transferTargets string = ''
 
@@ -259,6 +265,8 @@ module settings 'app/settings.bicep' = {
     communicationEndpoint: communication.outputs.endpoint
     communicationImmutableId: communication.outputs.immutableId
     sourceNumber: sourceNumber
+    smsSender: smsSender
+    emailSender: emailSender
     recordCalls: recordCalls
     transferTargets: transferTargets
     speechEndpoint: ai.outputs.speechEndpoint

@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from shared.speech_parts import SttPool, TtsPool
     from shared.state.ledger import RedisLedger
     from shared.state.store import SessionStore
+    from shared.tools.codes import CodeDelivery
     from shared.tools.context import KnowledgeBase, ToolServices
     from shared.tools.desk import ToolDesk
     from shared.tools.registry import ToolRegistry
@@ -85,6 +86,7 @@ class Resources:
         self.acs_tokens: Lazy[AcsTokenVerifier] = part("state_parts", "acs_tokens")
         # tools
         self.registry: Lazy[ToolRegistry] = part("tool_parts", "registry")
+        self.delivery: Lazy[CodeDelivery] = part("message_parts", "delivery")
         self.tool_services: Lazy[ToolServices] = part("tool_parts", "tool_services")
         self.tool_desk: Lazy[ToolDesk] = part("tool_parts", "tool_desk")
         self.archivist: Lazy[Archivist] = part("call_parts", "archivist")

@@ -65,6 +65,10 @@ class Settings:
     acs_issuer: str
     acs_jwks_url: str
     acs_source_number: str | None
+    sms_sender: str | None
+    """The number, or the short code, that one-time codes come from; None: none are sent so."""
+    email_sender: str | None
+    """The address that codes and agreements come from; of a domain that ACS has verified."""
     record_calls: bool
     """Every call is recorded and transcribed. Tell callers: many countries demand consent."""
     acs_storage_gateway: str | None
@@ -96,7 +100,7 @@ class Settings:
     voice_renderer: str
     """Who speaks what the model says: ``acs`` or ``speech``; canned lines are always files."""
 
-    # the database; without an endpoint the bank's records are the demonstration's
+    # the database; without an endpoint the tools say that there are no records
     cosmos_endpoint: str | None
     cosmos_key: str | None = field(repr=False)
     cosmos_database: str
@@ -153,6 +157,8 @@ class Settings:
             acs_issuer=read("ACS_ISSUER", default=acs),
             acs_jwks_url=read("ACS_JWKS_URL", url, default=f"{acs}/calling/keys"),
             acs_source_number=read("ACS_SOURCE_NUMBER", default=None),
+            sms_sender=read("SMS_SENDER", default=None),
+            email_sender=read("EMAIL_SENDER", default=None),
             record_calls=read("RECORD_CALLS", flag, default=False),
             acs_storage_gateway=read("ACS_STORAGE_GATEWAY", url, default=None),
             cognitive_services_endpoint=read("COGNITIVE_SERVICES_ENDPOINT", url),

@@ -11,12 +11,13 @@ from shared.state.codes import RedisCodes, RedisLimits
 from shared.state.ledger import RedisLedger
 from shared.state.store import SessionStore
 from shared.tools import registry as tools
-from shared.tools.codes import Codes
+from shared.tools.codes import CodeDelivery, Codes
 from shared.tools.context import KnowledgeBase, ToolServices
-from shared.tools.demo_documents import demo_documents
+from shared.tools.delivery import DeferredDelivery
 from shared.tools.desk import ToolDesk
 from shared.tools.embedded import embedded_services
 from shared.tools.registry import ToolRegistry
+from shared.tools.unconfigured import NoDocuments
 
 if TYPE_CHECKING:
     from shared.records.cosmos import CosmosDocuments
@@ -26,6 +27,7 @@ class Parts(Protocol):
     """The parts these are made of; `shared.resources.Resources` has them."""
 
     clock: Clock
+    delivery: Lazy[CodeDelivery]
     documents: "Lazy[CosmosDocuments]"
     knowledge: Lazy[KnowledgeBase]
     ledger: Lazy[RedisLedger]
@@ -49,7 +51,7 @@ async def build_tool_services(parts: Parts) -> ToolServices:
     """What tools work with."""
     settings, redis = parts.settings, await parts.redis.get()
     has_database = settings.cosmos_endpoint is not None
-    documents = await parts.documents.get() if has_database else demo_documents()
+    documents = await parts.documents.get() if has_database else NoDocuments()
     return replace(
         embedded_services(transfer_targets=settings.transfer_targets, clock=parts.clock),
         knowledge=await parts.knowledge.get(),
@@ -57,6 +59,7 @@ async def build_tool_services(parts: Parts) -> ToolServices:
         limits=RedisLimits(redis),
         code_store=RedisCodes(redis),
         takes_voicemail=settings.has_speech,
+        delivery=DeferredDelivery(_methods(settings), parts.delivery.get),
         codes=Codes([key.encode() for key in settings.callback_signing_keys]),
     )
 
@@ -69,3 +72,9 @@ async def build_tool_desk(parts: Parts) -> ToolDesk:
         ledger=await parts.ledger.get(),
         services=await parts.tool_services.get(),
     )
+
+
+def _methods(settings: Settings) -> frozenset[str]:
+    """The ways to send a message that have a sender."""
+    senders = {"sms": settings.sms_sender, "email": settings.email_sender}
+    return frozenset(name for name, sender in senders.items() if sender)

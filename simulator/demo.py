@@ -116,7 +116,8 @@ class Narrator:
 async def run(stack: Stack, *, wav_folder: Path | None = None) -> list[str]:
     """Play the scenario's call, and keep its sound if asked to; return what went wrong."""
     lines = stack.script.caller
-    call = await stack.acs.ring(caller=CALLER, callee=CALLEE, script=[Say(line) for line in lines])
+    script = stack.acs.reader([Say(line) for line in lines])
+    call = await stack.acs.ring(caller=CALLER, callee=CALLEE, script=script)
     async with AppClient(stack) as app:
         narrator = Narrator(call, app)
         try:

@@ -208,6 +208,8 @@ class Stack:
             "ACS_AUDIENCE": self._audience,
             "ACS_JWKS_URL": self.acs.jwks_url,
             "ACS_SOURCE_NUMBER": CALLEE,
+            "SMS_SENDER": CALLEE,
+            "EMAIL_SENDER": "no-reply@bank.example",
             "ACS_STORAGE_GATEWAY": self.acs.endpoint,
             "COGNITIVE_SERVICES_ENDPOINT": "https://ai-services.example/",
             "AZURE_OPENAI_ENDPOINT": self.model.base_url.removesuffix("/openai/v1/"),

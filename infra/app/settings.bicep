@@ -9,6 +9,8 @@ param insightsConnectionString string
 param communicationEndpoint string
 param communicationImmutableId string
 param sourceNumber string
+param smsSender string
+param emailSender string
 param recordCalls bool
 param transferTargets string
 param speechEndpoint string
@@ -61,6 +63,8 @@ resource settings 'Microsoft.Web/sites/config@2024-11-01' = {
     ACS_ENDPOINT: communicationEndpoint
     ACS_AUDIENCE: communicationImmutableId
     ACS_SOURCE_NUMBER: sourceNumber
+    SMS_SENDER: smsSender
+    EMAIL_SENDER: emailSender
     RECORD_CALLS: recordCalls ? 'true' : 'false'
     COGNITIVE_SERVICES_ENDPOINT: speechEndpoint
 

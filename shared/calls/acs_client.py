@@ -1,17 +1,14 @@
 """The client of Azure Communication Services, made so that nothing is retried behind our back."""
 
-import binascii
-from base64 import b64decode
 from urllib.parse import urlsplit
 
 from azure.communication.callautomation.aio import CallAutomationClient
-from azure.core.credentials import AzureKeyCredential
 from azure.core.credentials_async import AsyncTokenCredential
 from azure.core.pipeline import PipelineRequest
 from azure.core.pipeline.policies import SansIOHTTPPolicy
 from azure.core.rest import HttpRequest, HttpResponse
 
-from shared.errors import SettingsError
+from shared.auth.acs import key_credential, normalised
 
 API_VERSION = "2026-03-12"
 """Pinned: ACS switches preview versions off overnight, and callbacks follow this version."""
@@ -54,8 +51,8 @@ def connect_client(
         SettingsError: The endpoint is not a URL, or the access key is not base64.
     """
     return CallAutomationClient(
-        _normalised(endpoint),
-        _key_credential(credential) if isinstance(credential, str) else credential,
+        normalised(endpoint),
+        key_credential(credential) if isinstance(credential, str) else credential,
         api_version=API_VERSION,
         # The SDK would send play and recognize again after a 5xx, and offers no switch per
         # call; what may be repeated is repeated by `attempts.py`.
@@ -64,19 +61,3 @@ def connect_client(
         read_timeout=timeout_s,
         per_call_policies=[StorageGateway(storage_gateway)] if storage_gateway else [],
     )
-
-
-def _key_credential(access_key: str) -> AzureKeyCredential:
-    try:
-        b64decode(access_key, validate=True)
-    except binascii.Error as err:
-        raise SettingsError("the ACS access key is not base64") from err
-    return AzureKeyCredential(access_key)
-
-
-def _normalised(endpoint: str) -> str:
-    """*endpoint* as the SDK's signature needs it: lower-case host, no trailing slash."""
-    parts = urlsplit(endpoint)
-    if parts.scheme not in ("http", "https") or not parts.netloc:
-        raise SettingsError("the ACS endpoint is not a URL")
-    return f"{parts.scheme}://{parts.netloc.lower()}"

@@ -2,11 +2,13 @@
 
 import json
 from collections.abc import Awaitable, Callable
+from dataclasses import asdict
 from typing import cast
 
 from aiohttp import web
 
 from simulator.acs.errors import Json
+from simulator.acs.inbox import Inbox, ReadingResponder
 from simulator.acs.people import OUTCOMES, Outcome, Person
 from simulator.acs.phone import PhoneCall
 from simulator.acs.script import parse_step
@@ -19,8 +21,9 @@ Answerer = Callable[[web.Request], Awaitable[web.Response]]
 class ControlFace:
     """Lets calls ring, shows how they went, changes chaos and people."""
 
-    def __init__(self, board: Switchboard) -> None:
+    def __init__(self, board: Switchboard, inbox: Inbox) -> None:
         self._board = board
+        self._inbox = inbox
 
     def routes(self) -> list[web.RouteDef]:
         """What to add to the server."""
@@ -29,6 +32,7 @@ class ControlFace:
             web.get("/_sim/calls", self._list),
             web.get("/_sim/calls/{id}", self._show),
             web.delete("/_sim/calls/{id}", self._hang_up),
+            web.get("/_sim/messages", self._messages),
             web.put("/_sim/chaos", _readable(self._set_chaos)),
             web.post("/_sim/keys:rotate", self._rotate_keys),
             web.put("/_sim/phones/{number}", _readable(self._set_phone)),
@@ -42,9 +46,12 @@ class ControlFace:
         phone = await self._board.ring(
             caller=_text(body, "caller"),
             callee=_text(body, "callee"),
-            script=[parse_step(step) for step in script],
+            script=ReadingResponder([parse_step(step) for step in script], self._inbox),
         )
         return web.json_response({"id": phone.id}, status=201)
+
+    async def _messages(self, request: web.Request) -> web.Response:
+        return web.json_response({"messages": [asdict(each) for each in self._inbox.messages]})
 
     async def _show(self, request: web.Request) -> web.Response:
         return web.json_response(_phone_json(self._phone(request)))

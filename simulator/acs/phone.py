@@ -45,7 +45,7 @@ class PhoneCall:
         self.silences_ms: list[float] = []
         self.tape = Tape()
         self.on_hang_up: Callable[[], None] | None = None
-        self.is_scripted = not callable(script)
+        self.is_scripted = bool(getattr(script, "is_scripted", not callable(script)))
         self._responder = script if callable(script) else ScriptedResponder(script)
         self._reaction: asyncio.Task[Step] | None = None
         self._heard_since_step = 0

@@ -12,6 +12,8 @@ from simulator.acs.chaos import Chaos
 from simulator.acs.control import ControlFace
 from simulator.acs.courier import Courier, Delivery
 from simulator.acs.errors import Json
+from simulator.acs.inbox import Inbox, ReadingResponder
+from simulator.acs.messaging import MessagingFace
 from simulator.acs.pace import Pace
 from simulator.acs.people import Person
 from simulator.acs.phone import PhoneCall
@@ -50,6 +52,7 @@ class AcsSimulator:
         self.chaos = chaos or Chaos()
         self.issuer = ISSUER
         self.endpoint = ""
+        self.inbox = Inbox()
         self._access_key = access_key
         self._tasks = TaskSet()
         self._on_the_way = TaskSet()
@@ -114,8 +117,9 @@ class AcsSimulator:
         app = web.Application()
         app.router.add_get("/calling/keys", self._serve_keys)
         app.router.add_get("/calling/.well-known/acsopenidconfiguration", self._serve_openid)
-        app.router.add_routes(ControlFace(self._board).routes())
+        app.router.add_routes(ControlFace(self._board, self.inbox).routes())
         app.router.add_routes(RecordingFiles(self._recorder, self._access_key).routes())
+        app.router.add_routes(MessagingFace(self.inbox, self._access_key).routes())
         app.router.add_route("*", "/{tail:.*}", self._rest.handle)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=_SHUTDOWN_S)
         await self._runner.setup()
@@ -154,6 +158,10 @@ class AcsSimulator:
         Returns when *publish* has; what *publish* raises comes through, and the phone rings on.
         """
         return await self._board.ring(caller=caller, callee=callee, script=script)
+
+    def reader(self, steps: Sequence[Step]) -> Responder:
+        """A script whose lines may name the code of the newest message: ``{{ code }}``."""
+        return ReadingResponder(steps, self.inbox)
 
     def rotate_keys(self) -> None:
         """Sign callbacks with a new key from now on."""

@@ -23,7 +23,7 @@ async def play(stack: Stack, lines: tuple[str, ...] | None = None) -> PhoneCall:
 
 async def ring(stack: Stack, lines: tuple[str, ...] | None = None) -> PhoneCall:
     """Let the scenario's caller call."""
-    script = [Say(line) for line in lines or stack.script.caller]
+    script = stack.acs.reader([Say(line) for line in lines or stack.script.caller])
     return await stack.acs.ring(caller=CALLER, callee=CALLEE, script=script)
 
 
