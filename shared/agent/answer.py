@@ -10,7 +10,7 @@ from shared.agent import prompting
 from shared.agent.completions import Completion, TextDelta, ToolCall
 from shared.agent.loader import AgentDefinition, render_prompt
 from shared.agent.observation import AnswerObserver
-from shared.agent.passing import Passing, arguments_of, refused
+from shared.agent.passing import Passing, arguments_of, name_targets, refused
 from shared.agent.sentences import SentenceCutter
 from shared.agent.turn import (
     After,
@@ -95,6 +95,7 @@ class Answer:
         self._clock = clock
         self._stages = stages
         self.observer = AnswerObserver(request.session_id, clock.monotonic)
+        self._tools: list[str] = []
         self._tool_calls = 0
         self._has_spoken = False
         self._finish = Finished("")
@@ -155,9 +156,10 @@ class Answer:
         """
         agent = self._agents[self.agent]
         cutter, held, has_begun = SentenceCutter(), "", False
+        tools = self._usable(agent)
         stream = self._model.stream(
             self._messages(agent),
-            tools=self._offered(agent),
+            tools=tools if self._may_use_tools() else [],
             deployment=agent.model.deployment,
             temperature=agent.model.temperature,
             max_tokens=agent.model.max_tokens,
@@ -190,18 +192,27 @@ class Answer:
     def _messages(self, agent: AgentDefinition) -> list[Json]:
         request = self._request
         return prompting.chat_messages(
-            render_prompt(agent, prompting.prompt_variables(agent, request, self._clock.now())),
+            render_prompt(
+                agent,
+                prompting.prompt_variables(
+                    agent, request, tools=self._tools, now=self._clock.now()
+                ),
+            ),
             request.memory.get_history(agent.name),
             turn=request.turn,
             utterance=request.cue.text,
             passed_on=prompting.words_passed_on(agent.name, request.memory),
         )
 
-    def _offered(self, agent: AgentDefinition) -> list[Json]:
+    def _usable(self, agent: AgentDefinition) -> list[Json]:
+        """The agent's tools as the model is told of them; in a chat, those that need no phone."""
+        usable = self._toolbox.offered(agent.tools, channel=self._request.channel)
+        self._tools = [tool["function"]["name"] for tool in usable]
+        return [name_targets(tool, agent) for tool in usable]
+
+    def _may_use_tools(self) -> bool:
         # Once the call goes to a person, or the limit is reached, all that is left is to answer.
-        if self._tool_calls >= MAX_TOOL_CALLS or self._finish.after is not After.LISTEN:
-            return []
-        return self._toolbox.offered(agent.tools, channel=self._request.channel)
+        return self._tool_calls < MAX_TOOL_CALLS and self._finish.after is After.LISTEN
 
     # --- tools --------------------------------------------------------------------------------
 
@@ -235,7 +246,7 @@ class Answer:
         if self._tool_calls > MAX_TOOL_CALLS:
             return refused("limit_reached", "No more tools: answer with what is known.")
         agent = self._agents[self.agent]
-        if call.name not in agent.tools:
+        if call.name not in self._tools:
             return refused("unknown_tool", "There is no such tool.")
         arguments = arguments_of(call)
         if isinstance(arguments, str):

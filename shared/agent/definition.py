@@ -23,7 +23,7 @@ PROMPT_VARIABLES = LINE_VARIABLES | {
 }
 """What a prompt may use. ``handoff`` is None, or says who passed the caller on and what came along:
 ``from_agent``, ``reason``, ``summary`` (None where nobody said) and ``details``.
-``handoffs`` are the agent's edges and ``tools`` the names of all its tools; ``channel`` is
+``handoffs`` are the agent's edges and ``tools`` the names of the tools it can use; ``channel`` is
 ``phone`` or ``chat``; ``caller_name`` and ``client_id`` are None for a stranger; ``reason`` is
 empty unless we placed the call."""
 

@@ -10,6 +10,7 @@ from shared.agent.handoff import HandoffNote, edge_for, note_for, note_of, targe
 from shared.agent.loader import render_line
 from shared.agent.prompting import greeting_variables
 from shared.agent.turn import TurnRequest
+from shared.tools.handoffs import ANY_AGENT_TOOL, TARGET_AGENT
 from shared.types import AgentName, Json
 
 MAX_HANDOFFS = 3
@@ -100,6 +101,19 @@ class Passing:
         if target is not None:
             self.agent = target
         return decided, target
+
+
+def name_targets(tool: Json, agent: AgentDefinition) -> Json:
+    """*tool* as the model is told of it; one that may lead to several agents lists them."""
+    function = tool["function"]
+    if function["name"] != ANY_AGENT_TOOL:
+        return tool
+    targets = [edge.to for edge in agent.edges_of(ANY_AGENT_TOOL)]
+    parameters = function["parameters"]
+    known: Json = parameters["properties"]
+    properties = {**known, TARGET_AGENT: {**known[TARGET_AGENT], "enum": targets}}
+    narrowed = {**function, "parameters": {**parameters, "properties": properties}}
+    return {**tool, "function": narrowed}
 
 
 def arguments_of(call: ToolCall) -> Json | str:

@@ -38,8 +38,10 @@ def greeting_variables(agent: AgentName, request: TurnRequest, *, is_continued: 
     return {**line_variables(agent, request), "is_continued": is_continued}
 
 
-def prompt_variables(agent: AgentDefinition, request: TurnRequest, now: datetime) -> Json:
-    """What an agent's prompt may say."""
+def prompt_variables(
+    agent: AgentDefinition, request: TurnRequest, *, tools: Sequence[str], now: datetime
+) -> Json:
+    """What an agent's prompt may say; *tools* are those it can use in this session."""
     memory = request.memory
     note = note_for(memory, agent.name)
     return {
@@ -49,7 +51,7 @@ def prompt_variables(agent: AgentDefinition, request: TurnRequest, now: datetime
         "channel": "phone" if request.channel == "call" else "chat",
         "handoff": _handoff_variables(note),
         "handoffs": edge_variables(agent),
-        "tools": list(agent.tools),
+        "tools": list(tools),
         "today": now.strftime("%A, %d %B %Y"),
     }
 

@@ -11,6 +11,7 @@ import pytest
 from shared.agent.conversation import LAST_RESORT, Conversation, TurnLimits
 from shared.agent.definition import AgentDefinition
 from shared.agent.handoff import HandoffNote
+from shared.agent.passing import name_targets
 from shared.agent.toolbox import RegisteredTools
 from shared.agent.turn import (
     After,
@@ -266,6 +267,31 @@ async def test_handoff_to_an_agent_by_name_takes_allowed_names_only() -> None:
     assert note.context is not None
     assert (note.context.reason, note.context.summary) == ("r", "c")
     assert note.context.previous_agent == KNOWLEDGE
+
+
+async def test_handoff_to_an_agent_by_name_lists_the_names_for_the_model() -> None:
+    """A choice that is in the schema is not guessed; other tools are as they were registered."""
+    registry = build_registry()
+    tools = registry.get_tools_for_agent(["handoff_to_agent", "search_knowledge_base"])
+    named, other = (name_targets(tool, AGENTS[KNOWLEDGE]) for tool in tools)
+    properties = named["function"]["parameters"]["properties"]
+    targets = ["fraud", "card_recommendation", "investment_advisor", "compliance"]
+    assert properties["target_agent"]["enum"] == targets
+    assert properties["reason"] == tools[0]["function"]["parameters"]["properties"]["reason"]
+    assert other is tools[1]
+
+
+async def test_transfer_is_refused_where_there_is_no_phone() -> None:
+    """A chat cannot be connected; the model is told so even if it calls what it was not offered."""
+    transfer = call("transfer_call_to_call_center", '{"queue_id": "fraud", "reason": "r"}')
+    model = FakeChatModel([completion(transfer)], answers("Shall somebody call you back?"))
+    items = await run(model, request(channel="chat"), TOOLS)
+    assert last_result(model, 1)["error"] == "unknown_tool"
+    assert "offer a callback instead" in model.asked[0][0]["content"]
+    assert "leave_voicemail" not in model.asked[0][0]["content"]
+    finished = items[-1]
+    assert isinstance(finished, Finished)
+    assert finished.after is After.LISTEN
 
 
 async def test_handoff_names_who_really_passes_the_caller_on() -> None:
