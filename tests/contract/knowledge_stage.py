@@ -14,9 +14,11 @@ from shared.knowledge.shelf import PassageShelf
 from shared.records.containers import KNOWLEDGE
 from simulator.cosmos import CosmosStandIn, seed_containers
 from simulator.model import ScriptedModel
+from simulator.model.embeddings import EMBEDDING_MODEL
+from simulator.model.minilm import DIMENSIONS
 from tests.contract.cosmos_stage import DATABASE, LAYOUT, running_account
 from tests.contract.embedding_stage import embeddings_of
-from tests.contract.model_stage import running_server
+from tests.contract.model_stage import KEY, running_server
 
 OTHER_VECTORS = """
 database: voice-agent
@@ -81,3 +83,16 @@ async def stage_for_other_vectors(folder: Path) -> AsyncIterator[KnowledgeStage]
     layout.write_text(OTHER_VECTORS)
     async with knowledge_stage(layout=layout) as stage:
         yield stage
+
+
+def settings_of(stage: KnowledgeStage) -> dict[str, str]:
+    """The settings that lead to it."""
+    return {
+        "COSMOS_ENDPOINT": stage.cosmos.endpoint,
+        "COSMOS_KEY": stage.cosmos.key,
+        "COSMOS_DATABASE": DATABASE,
+        "AZURE_OPENAI_ENDPOINT": stage.model.base_url.removesuffix("/openai/v1/"),
+        "AZURE_OPENAI_API_KEY": KEY,
+        "AZURE_OPENAI_EMBEDDING_DEPLOYMENT": EMBEDDING_MODEL,
+        "EMBEDDING_DIMENSIONS": str(DIMENSIONS),
+    }

@@ -13,15 +13,13 @@ from shared.knowledge.chunks import Chunk
 from shared.knowledge.loading import BATCH, load
 from simulator.cosmos import Fault as CosmosFault
 from simulator.model import Fault
-from simulator.model.embeddings import EMBEDDING_MODEL
-from tests.contract.cosmos_stage import DATABASE
 from tests.contract.knowledge_stage import (
     KnowledgeStage,
     chunk,
     knowledge_stage,
+    settings_of,
     stage_for_other_vectors,
 )
-from tests.contract.model_stage import KEY
 
 ROOT = Path(__file__).parents[2]
 
@@ -104,19 +102,10 @@ async def command(stage: KnowledgeStage, *arguments: str) -> tuple[int | None, s
 
 async def start_command(stage: KnowledgeStage, *arguments: str) -> asyncio.subprocess.Process:
     """Start it with the settings of the stage."""
-    env = {
-        "COSMOS_ENDPOINT": stage.cosmos.endpoint,
-        "COSMOS_KEY": stage.cosmos.key,
-        "COSMOS_DATABASE": DATABASE,
-        "AZURE_OPENAI_ENDPOINT": stage.model.base_url.removesuffix("/openai/v1/"),
-        "AZURE_OPENAI_API_KEY": KEY,
-        "AZURE_OPENAI_EMBEDDING_DEPLOYMENT": EMBEDDING_MODEL,
-        "EMBEDDING_DIMENSIONS": "384",
-    }
     pipe = asyncio.subprocess.PIPE
     words = ("-m", "shared.knowledge.ingest", *arguments)
     return await asyncio.create_subprocess_exec(
-        sys.executable, *words, env=env, cwd=ROOT, stdout=pipe, stderr=pipe
+        sys.executable, *words, env=settings_of(stage), cwd=ROOT, stdout=pipe, stderr=pipe
     )
 
 
