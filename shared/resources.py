@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from shared.tools.codes import CodeDelivery
     from shared.tools.context import KnowledgeBase, ToolServices
     from shared.tools.desk import ToolDesk
+    from shared.tools.mcp import McpServer
     from shared.tools.registry import ToolRegistry
     from shared.types import AgentName
 
@@ -91,6 +92,7 @@ class Resources:
         self.tool_desk: Lazy[ToolDesk] = part("tool_parts", "tool_desk")
         self.archivist: Lazy[Archivist] = part("call_parts", "archivist")
         self.reports: Lazy[Reports] = part("call_parts", "reports")
+        self.mcp: Lazy[McpServer] = part("tool_parts", "mcp")
         # documents
         self.database: Lazy[CosmosDatabase] = part("data_parts", "database")
         self.documents: Lazy[CosmosDocuments] = part("data_parts", "documents")

@@ -16,6 +16,7 @@ from shared.tools.context import KnowledgeBase, ToolServices
 from shared.tools.delivery import DeferredDelivery
 from shared.tools.desk import ToolDesk
 from shared.tools.embedded import embedded_services
+from shared.tools.mcp import McpServer
 from shared.tools.registry import ToolRegistry
 from shared.tools.unconfigured import NoDocuments
 
@@ -34,6 +35,7 @@ class Parts(Protocol):
     redis: Lazy[AzureRedisManager]
     registry: Lazy[ToolRegistry]
     store: Lazy[SessionStore]
+    tool_desk: Lazy[ToolDesk]
     tool_services: Lazy[ToolServices]
 
     @property
@@ -72,6 +74,11 @@ async def build_tool_desk(parts: Parts) -> ToolDesk:
         ledger=await parts.ledger.get(),
         services=await parts.tool_services.get(),
     )
+
+
+async def build_mcp(parts: Parts) -> McpServer:
+    """Offers the tools to other agents."""
+    return McpServer(await parts.registry.get(), await parts.tool_desk.get())
 
 
 def _methods(settings: Settings) -> frozenset[str]:

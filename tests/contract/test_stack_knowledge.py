@@ -1,6 +1,5 @@
 """How a stack comes to its knowledge: by the real command once, from a file after that."""
 
-import os
 from pathlib import Path
 
 from simulator.knowledge import load_knowledge
@@ -24,4 +23,3 @@ async def test_knowledge_is_embedded_once_and_kept(tmp_path: Path) -> None:
         second = await stage.retriever().search("my wallet is gone", collection="faq", top_k=3)
     assert [one.title for one in second] == [one.title for one in first]
     assert second[0].title == "What should I do if my card is lost or stolen?"
-    assert os.listdir(tmp_path)

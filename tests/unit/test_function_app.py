@@ -67,6 +67,7 @@ def test_app_has_the_functions_it_is_described_with() -> None:
         *("post_session", "post_turn", "get_session", "get_history", "get_report"),
         *("get_session_latency", "list_latency"),
         *("list_tools", "get_tool", "post_tool", "get_live", "get_ready", "get_pools"),
+        *("post_mcp", "get_mcp"),
         *("post_synthesis", "post_transcription", "get_prompt"),
         *("on_warm_up", "on_keep_warm", "on_sweep"),
     }
