@@ -52,6 +52,7 @@ class Parts(Protocol):
     openai_key: Lazy[ApiKey]
     prompts: Lazy[Prompts]
     registry: Lazy[ToolRegistry]
+    reports: Lazy[Reports]
     runner: Lazy[CallRunner]
     scenario: Lazy[Scenario]
     signer: Lazy[CallbackSigner]
@@ -123,22 +124,19 @@ async def build_conversation(parts: Parts) -> Conversation:
 
 async def build_archivist(parts: Parts) -> Archivist:
     """Sums up sessions that are over; keeps them where there is a database."""
-    settings = parts.settings
-    return Archivist(
-        Summarizer(await parts.model.get(), timeout_s=settings.turn_timeout_s),
-        await _documents(parts),
-        ttl_s=settings.archive_ttl_s,
-        clock=parts.clock,
-    )
+    summarizer = Summarizer(await parts.model.get(), timeout_s=parts.settings.turn_timeout_s)
+    return Archivist(summarizer, await parts.reports.get())
 
 
 async def build_reports(parts: Parts) -> Reports:
     """Reports of sessions, from Redis or the database."""
-    return Reports(await parts.runner.get(), await _documents(parts))
-
-
-async def _documents(parts: Parts) -> "CosmosDocuments | None":
-    return await parts.documents.get() if parts.settings.cosmos_endpoint else None
+    settings = parts.settings
+    return Reports(
+        await parts.store.get(),
+        await parts.documents.get() if settings.cosmos_endpoint else None,
+        ttl_s=settings.archive_ttl_s,
+        clock=parts.clock,
+    )
 
 
 async def build_runner(parts: Parts) -> CallRunner:

@@ -13,6 +13,7 @@ from shared.auth.credentials import COGNITIVE_SCOPE, TokenCache
 from shared.auth.signatures import FileSigner
 from shared.calls.acs_client import connect_client
 from shared.calls.recordings import FETCH_S, CallRecordings, RecordingFiles
+from shared.calls.reports import Reports
 from shared.clock import Clock
 from shared.pools.lazy import Lazy
 from shared.pools.warmable import WarmableResourcePool
@@ -47,6 +48,7 @@ class Parts(Protocol):
     credential: Lazy[AsyncTokenCredential]
     file_signer: Lazy[FileSigner]
     redis: Lazy[AzureRedisManager]
+    reports: Lazy[Reports]
     speech: Lazy[SpeechService]
     speech_desk: Lazy[SpeechDesk]
     store: Lazy[SessionStore]
@@ -167,4 +169,9 @@ async def build_recordings(parts: Parts) -> CallRecordings:
         deadline_s = _TRANSCRIPTION_S + 0.6 * sound.duration_ms / 1000
         return await desk.transcribe(sound, deadline_s=deadline_s)
 
-    return CallRecordings(RecordingFiles(client), await parts.store.get(), transcribe)
+    return CallRecordings(
+        RecordingFiles(client),
+        await parts.store.get(),
+        transcribe,
+        reports=await parts.reports.get(),
+    )

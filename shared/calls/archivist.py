@@ -1,12 +1,10 @@
-"""What is kept of a session when it is over: read by staff, long after Redis has forgotten it."""
+"""The end of a session: it is summed up, and kept."""
 
 from shared.agent.summary import UNAVAILABLE, Summarizer
-from shared.calls.report import SUMMARY, report
+from shared.calls.report import SUMMARY
+from shared.calls.reports import Reports
 from shared.calls.visit import Visit
-from shared.clock import Clock
 from shared.errors import UpstreamError
-from shared.records.containers import CALLS
-from shared.records.documents import Document, Documents
 from shared.telemetry.logs import get_logger
 
 logger = get_logger(__name__)
@@ -18,18 +16,9 @@ MAX_TRIES = 3
 class Archivist:
     """Sums sessions up, and keeps them where there is a database."""
 
-    def __init__(
-        self,
-        summarizer: Summarizer,
-        documents: Documents | None,
-        *,
-        ttl_s: int,
-        clock: Clock,
-    ) -> None:
+    def __init__(self, summarizer: Summarizer, reports: Reports) -> None:
         self._summarizer = summarizer
-        self._documents = documents
-        self._ttl_s = ttl_s
-        self._clock = clock
+        self._reports = reports
 
     async def sum_up(self, visit: Visit) -> bool:
         """Put a summary into the session's memory.
@@ -49,13 +38,9 @@ class Archivist:
         return True
 
     async def keep(self, visit: Visit) -> None:
-        """Store the session's report under its id; again, it is the same document.
+        """Store the session's report; again changes nothing.
 
         Raises:
-            UpstreamError: The database failed; the same call may be made again.
+            UpstreamError: The store or the database failed; the same call may be made again.
         """
-        if self._documents is None:
-            return
-        session_id = visit.session_id
-        body = {**report(visit), "archived_at": self._clock.now().isoformat(), "ttl": self._ttl_s}
-        await self._documents.upsert(Document(CALLS.name, session_id, session_id, body))
+        await self._reports.keep(visit.session_id)

@@ -10,6 +10,7 @@ from azure.core.rest import AsyncHttpResponse
 
 from shared.calls.codec import trace_parent_of
 from shared.calls.recording_events import RecordingReady
+from shared.calls.reports import Reports
 from shared.errors import InvalidRequestError, NotFoundError, SessionNotFoundError, UpstreamError
 from shared.speech.desk import Transcript
 from shared.speech.sound import Sound, SoundFormat
@@ -72,10 +73,12 @@ class CallRecordings:
         files: RecordingFiles,
         store: SessionStore,
         transcribe: Callable[[Sound], Awaitable[Transcript]],
+        reports: Reports,
     ) -> None:
         self._files = files
         self._store = store
         self._transcribe = transcribe
+        self._reports = reports
 
     async def aclose(self) -> None:
         """Close the connections."""
@@ -96,13 +99,13 @@ class CallRecordings:
         if session_id is None:
             raise SessionNotFoundError("there is no such session, or it has expired")
         loaded = await self._store.load(session_id)
-        if loaded.memo.get_context(recording_key(ready.recording_id)) is not None:
-            return
         with log_facts(session_id=session_id), span(names.SPAN_RECORDING) as keeping:
             keeping.link(trace_parent_of(loaded.call))
-            transcript = await self._keep(ready, loaded.memo)
-        facts = {"session_id": session_id, "phrases": len(transcript.phrases)}
-        logger.info("recording kept", extra=facts)
+            if loaded.memo.get_context(recording_key(ready.recording_id)) is None:
+                transcript = await self._keep(ready, loaded.memo)
+                logger.info("recording kept", extra={"phrases": len(transcript.phrases)})
+            # The call is over, and its report may have been kept without this.
+            await self._reports.keep(session_id)
 
     async def _keep(self, ready: RecordingReady, memo: MemoManager) -> Transcript:
         sounds = [Sound.from_wav(await self._files.fetch(one)) for one in ready.locations]

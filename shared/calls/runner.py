@@ -15,9 +15,9 @@ from shared.calls.codec import decode_command, encode
 from shared.calls.events import CommandEvent, Event
 from shared.calls.flow import Step, advance
 from shared.calls.state import CallState, Channel, Phase
-from shared.calls.visit import Owned, Visit
+from shared.calls.visit import Owned, Visit, look
 from shared.clock import Clock
-from shared.errors import AppError, SessionNotFoundError, UpstreamError
+from shared.errors import AppError, UpstreamError
 from shared.state.store import Commit, Outcome, Pending, SessionStore
 from shared.telemetry.context import log_facts
 from shared.telemetry.logs import get_logger
@@ -123,9 +123,7 @@ class CallRunner:
 
     async def look(self, session_id: SessionId) -> Visit:
         """Read a session and change nothing; raises `SessionNotFoundError`."""
-        visit = Visit(session_id, self._clock.monotonic, self._clock.monotonic())
-        await self._load(visit, None, may_begin=False)
-        return visit
+        return await look(self._store, session_id, self._clock.monotonic)
 
     async def resume(self, session_id: SessionId) -> Visit:
         """Take over what a dead instance left of the session, if anything."""
@@ -147,10 +145,11 @@ class CallRunner:
 
     async def _load(self, visit: Visit, event: Event | None, *, may_begin: bool) -> None:
         loaded = await self._store.load(visit.session_id, event.id if event else None)
-        if loaded.call is None and not may_begin:
-            raise SessionNotFoundError("there is no such session, or it has expired")
-        fresh = self._new_state(visit.session_id, event)
-        visit.take(loaded, replace(fresh, trace_parent=current_trace_parent()))
+        fresh = None
+        if may_begin:
+            begun = self._new_state(visit.session_id, event)
+            fresh = replace(begun, trace_parent=current_trace_parent())
+        visit.take(loaded, fresh)
         visit.stages.reached("memo_load")
 
     async def _apply(

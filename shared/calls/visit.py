@@ -8,10 +8,11 @@ from shared.calls.codec import decode_state
 from shared.calls.commands import Command, RunTurn
 from shared.calls.state import CallState
 from shared.calls.turn_record import TurnRecord, turn_key
+from shared.errors import SessionNotFoundError
 from shared.latency.stages import Stages
 from shared.speech.rendition import Allocation
 from shared.state.memo import MemoManager
-from shared.state.store import Loaded, Pending
+from shared.state.store import Loaded, Pending, SessionStore
 from shared.types import CommandId, Json, SessionId
 
 
@@ -57,13 +58,25 @@ class Visit:
         """Of the last event applied in this visit."""
         self.turn: TurnRecord | None = None
 
-    def take(self, loaded: Loaded, fresh: CallState) -> None:
-        """Take what the store has; unsaved changes to the memory are kept."""
+    def take(self, loaded: Loaded, fresh: CallState | None = None) -> None:
+        """Take what the store has, *fresh* for a session that it does not have yet.
+
+        Unsaved changes to the memory are kept.
+
+        Raises:
+            SessionNotFoundError: There is none, and none may begin.
+        """
+        if loaded.call is not None:
+            state = decode_state(loaded.call)
+        elif fresh is not None:
+            state = fresh
+        else:
+            raise SessionNotFoundError("there is no such session, or it has expired")
+        self.state = state
         if hasattr(self, "memo"):
             self.memo.rebase(loaded.memo)
         else:
             self.memo = loaded.memo
-        self.state = decode_state(loaded.call) if loaded.call is not None else fresh
         self.version = loaded.version
         self.expired = tuple(one for one in loaded.outbox if one.is_expired)
         now = self._monotonic()
@@ -153,3 +166,11 @@ class Visit:
         """Keep the turn's record with the session."""
         if self.turn is not None:
             self.memo.set_context(turn_key(self.turn.turn), self.turn.as_json())
+
+
+async def look(store: SessionStore, session_id: SessionId, monotonic: Callable[[], float]) -> Visit:
+    """Read a session and change nothing; raises `SessionNotFoundError`."""
+    visit = Visit(session_id, monotonic, monotonic())
+    visit.take(await store.load(session_id))
+    visit.stages.reached("memo_load")
+    return visit

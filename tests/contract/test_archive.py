@@ -1,5 +1,6 @@
 """What becomes of a session that is over: summed up and kept, once, whatever fails meanwhile."""
 
+import asyncio
 import json
 import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
@@ -19,6 +20,7 @@ from shared.clock import SystemClock
 from shared.errors import SessionNotFoundError, UpstreamError
 from shared.redis.manager import AzureRedisManager
 from shared.state.codec import session_key
+from shared.state.store import SessionStore
 from shared.types import EventId, Json, SessionId
 from tests.contract.call_stage import Phone, ReflexModel, Stage
 from tests.unit.document_fakes import FakeDocuments
@@ -60,13 +62,14 @@ class Over:
         stage: Stage,
         model: WritingModel,
         documents: FakeDocuments,
+        reports: Reports,
     ) -> None:
         self.manager = manager
         self.stage = stage
         self.model = model
         self.documents = documents
         self.session_id = SessionId(str(uuid.uuid4()))
-        self.reports = Reports(stage.runners[0], documents)
+        self.reports = reports
 
     async def play(self) -> None:
         """The call, from the first ring to what is done after its end."""
@@ -94,9 +97,9 @@ class Over:
 async def over(redis_url: str) -> AsyncIterator[Over]:
     """One instance whose leases end at once."""
     manager, model, documents = AzureRedisManager(url=redis_url), WritingModel(), FakeDocuments()
-    archivist = Archivist(
-        Summarizer(model, timeout_s=5), documents, ttl_s=TTL_S, clock=SystemClock()
-    )
+    store = SessionStore(manager, instance_id="a", lease_s=5, ttl_s=600, clock=SystemClock())
+    reports = Reports(store, documents, ttl_s=TTL_S, clock=SystemClock())
+    archivist = Archivist(Summarizer(model, timeout_s=5), reports)
     stage = Stage(
         [manager],
         Phone(("my balance",)),
@@ -105,7 +108,7 @@ async def over(redis_url: str) -> AsyncIterator[Over]:
         archivist=archivist,
     )
     try:
-        yield Over(manager, stage, model, documents)
+        yield Over(manager, stage, model, documents, reports)
     finally:
         await manager.aclose()
 
@@ -160,6 +163,19 @@ async def test_summary_comes_when_the_model_is_well_again(redis_url: str) -> Non
         await call.play()
         await call.come_back()
         (kept,) = call.archived()
+        assert kept["summary"]["status"] == "ok"
+
+
+async def test_report_that_two_keep_at_once_holds_what_both_knew(redis_url: str) -> None:
+    """A recording becomes text while the session is archived: nothing that was known is lost."""
+    async with over(redis_url) as call:
+        await call.play()
+        memo = (await call.stage.stores[0].load(call.session_id)).memo
+        memo.set_context("recording:r", {"text": "heard"})
+        await memo.persist()
+        await asyncio.gather(*(call.reports.keep(call.session_id) for _ in range(4)))
+        (kept,) = call.archived()
+        assert kept["recordings"] == {"r": {"text": "heard"}}
         assert kept["summary"]["status"] == "ok"
 
 

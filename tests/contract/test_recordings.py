@@ -8,9 +8,11 @@ import pytest
 
 from functions.events_calls import on_recording_ready
 from shared.calls.acs_client import connect_client
+from shared.calls.codec import encode
 from shared.calls.commands import StartRecording
 from shared.calls.recording_events import parse_recording_ready
 from shared.calls.recordings import MAX_SOUND_S, CallRecordings, RecordingFiles, recording_key
+from shared.calls.state import CallState, Phase
 from shared.errors import UpstreamError
 from shared.pools.allocation import AllocationTier
 from shared.speech.desk import Transcript
@@ -18,7 +20,7 @@ from shared.speech.rendition import Allocation
 from shared.speech.sound import Sound
 from shared.state.commits import Commit
 from shared.state.session_ids import new_session_id
-from shared.types import CallConnectionId, CommandId, Json, SessionId
+from shared.types import AgentName, CallConnectionId, CommandId, Json, SessionId
 from simulator.acs import Say
 from simulator.acs.audio import wav_of
 from simulator.acs.recordings import FILES_PATH, STORAGE_URL, RecordingFile
@@ -76,8 +78,9 @@ async def recorded_call(stage: Stage, app: SpeechApp) -> tuple[SessionId, Json]:
     await connection.hang_up(is_for_everyone=True)
     session_id = new_session_id()
     store = await app.parts.store.get()
+    state = CallState(session_id=session_id, agent=AgentName("concierge"), phase=Phase.ENDED)
     await store.commit(
-        Commit(session_id=session_id, call={"kind": "x"}, link_server_call=call.server_call_id)
+        Commit(session_id=session_id, call=encode(state), link_server_call=call.server_call_id)
     )
     return session_id, await file_event(stage)
 
@@ -199,7 +202,8 @@ async def test_recording_that_is_too_long_is_heard_from_its_beginning(
             stage.sim.endpoint, ACCESS_KEY, timeout_s=WAIT_S, storage_gateway=stage.sim.endpoint
         )
     )
-    recordings = CallRecordings(files, await app.parts.store.get(), listen_to)
+    store, reports = await app.parts.store.get(), await app.parts.reports.get()
+    recordings = CallRecordings(files, store, listen_to, reports)
     changed = {**event["data"], "recordingDurationMs": 3_600_000}
     await recordings.keep(parse_recording_ready(event["subject"], changed))
     await recordings.aclose()
