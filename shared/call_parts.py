@@ -1,5 +1,6 @@
 """How the parts of a conversation fit together; `shared.resources` builds them when needed."""
 
+import asyncio
 from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
@@ -68,7 +69,9 @@ class Parts(Protocol):
 
 async def build_scenario(parts: Parts) -> Scenario:
     """The agents that work together, and who answers which number."""
-    return load_scenario(parts.settings.agent_scenario, await parts.registry.get())
+    registry = await parts.registry.get()
+    # A tenth of a second of reading and checking, which the loop has better use for.
+    return await asyncio.to_thread(load_scenario, parts.settings.agent_scenario, registry)
 
 
 async def build_agents(parts: Parts) -> Mapping[AgentName, AgentDefinition]:

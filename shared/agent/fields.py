@@ -8,6 +8,8 @@ import yaml
 from shared.errors import AppError
 from shared.types import Json
 
+_SafeLoader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast, where there is one
+
 
 class AgentDefinitionError(AppError):
     """An agent is defined in a way that cannot work; the text names the file and the field."""
@@ -22,7 +24,7 @@ def read_mapping(path: Path) -> Json:
         AgentDefinitionError: There is no such file, or it holds something else.
     """
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = yaml.load(path.read_text(encoding="utf-8"), _SafeLoader)  # noqa: S506 - it is safe
     except OSError as err:
         raise AgentDefinitionError(f"{path.name}: the file cannot be read") from err
     except (yaml.YAMLError, UnicodeDecodeError) as err:

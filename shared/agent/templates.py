@@ -30,14 +30,15 @@ def render(source: str, variables: Mapping[str, object]) -> str:
         raise TemplateInvalidError("an expression does not fit its variables") from err
 
 
-def variables_of(source: str) -> set[str]:
+@functools.lru_cache(maxsize=256)  # most lines are those that all agents share
+def variables_of(source: str) -> frozenset[str]:
     """The names that a template expects to be given.
 
     Raises:
         TemplateInvalidError: It is broken.
     """
     try:
-        return meta.find_undeclared_variables(_environment().parse(source))
+        return frozenset(meta.find_undeclared_variables(_environment().parse(source)))
     except TemplateError as err:
         raise TemplateInvalidError(_problem(err)) from err
 
