@@ -30,8 +30,9 @@ from simulator.acs import (
     Transferred,
 )
 from simulator.app_client import AppClient
+from simulator.appinsights import waterfall
 from simulator.sound_files import keep_sound
-from simulator.stack import CALLEE, CALLER, Plan, Stack
+from simulator.stack import CALLEE, CALLER, Plan, Stack, Telemetry
 
 CALL_LIMIT_S = 90.0
 IDLE_LIMIT_S = 30.0
@@ -136,11 +137,20 @@ async def run(stack: Stack, *, wav_folder: Path | None = None) -> list[str]:
     if wav_folder is not None:
         await keep(call, wav_folder, is_audible=stack.voicebox.is_audible)
     failures, missed = failures_of(call, session), missed_goals(call, session, lines)
+    if stack.plan.telemetry is not Telemetry.NONE:
+        failures += await print_trace(stack, session_id)
     if missed and stack.plan.has_open_vocabulary and (count := misheard(call)):
         print(f"\n{count} of {len(call.said)} lines were misheard, so the call went another way:")
         print("\n".join(f"  {goal}" for goal in missed))
         return failures
     return failures + missed
+
+
+async def print_trace(stack: Stack, session_id: str) -> list[str]:
+    """Print the call as Application Insights got it; return what went wrong."""
+    has_ended = await stack.insights.has_span(session_id, "event CallEnded", within_s=IDLE_LIMIT_S)
+    print(f"\ntrace     {waterfall(stack.insights.items, session_id)}")
+    return [] if has_ended else ["the end of the call did not arrive as telemetry"]
 
 
 async def keep(call: PhoneCall, folder: Path, *, is_audible: bool) -> None:
@@ -251,6 +261,7 @@ async def main(options: Options) -> int:
         pace=pace,
         is_spoken=options.is_spoken,
         has_open_vocabulary=options.has_open_vocabulary,
+        telemetry=Telemetry.APP,
     )
     async with Stack(plan) as stack:
         print(

@@ -80,8 +80,11 @@ class _OpenTelemetrySpan:
 
         Here and not in a processor: the SDK lets nobody change a span that ends.
         """
-        if value is not None and (self._may_hold_content or not _is_content(name)):
+        if value is not None and self._may_hold(name):
             self.inner.set_attribute(name, redact_value(value, name))
+
+    def _may_hold(self, name: str) -> bool:
+        return self._may_hold_content or "pii" not in name.split(".")
 
     def fail(self, error_type: str) -> None:
         """The work has failed."""
@@ -104,12 +107,14 @@ class _OpenTelemetrySpan:
             if isinstance(parent, _OpenTelemetrySpan)
             else contexts.get_current()
         )
-        self.inner = self._tracer.start_span(plan.name, within, _KIND[plan.kind])
-        for fact, value in current_facts().items():
-            if fact in names.OF_FACTS:
-                self.inner.set_attribute(names.OF_FACTS[fact], value)
-        for name, attribute in plan.attributes.items():
-            self.set(name, attribute)
+        facts = current_facts()
+        attributes = {names.OF_FACTS[one]: facts[one] for one in names.OF_FACTS if one in facts}
+        attributes |= {
+            name: redact_value(value, name)
+            for name, value in plan.attributes.items()
+            if self._may_hold(name)
+        }
+        self.inner = self._tracer.start_span(plan.name, within, _KIND[plan.kind], attributes)
         if plan.is_current:
             self._token = contexts.attach(otel.set_span_in_context(self.inner, within))
         return self
@@ -126,10 +131,6 @@ class _OpenTelemetrySpan:
         if self._token is not None:
             contexts.detach(self._token)
         self.inner.end()
-
-
-def _is_content(name: str) -> bool:
-    return "pii" in name.split(".")
 
 
 def _is_within_ours() -> bool:

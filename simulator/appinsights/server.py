@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
+from simulator.appinsights.spans import spans_of
 from simulator.appinsights.wire import Json, UnreadableError, answer_of, problem_of, read_items
 
 _MAX_BODY_BYTES = 16 * 1024 * 1024
@@ -64,6 +65,14 @@ class AppInsights:
         except TimeoutError:
             return False
         return True
+
+    async def has_span(self, session_id: str, name: str, *, within_s: float) -> bool:
+        """Wait for a span of a session; false if it does not come in time."""
+
+        def has_come(items: list[Json]) -> bool:
+            return any((one.session_id, one.name) == (session_id, name) for one in spans_of(items))
+
+        return await self.arrived(has_come, within_s=within_s)
 
     async def start(self, *, port: int = 0) -> None:
         """Listen; 0 takes any free port."""

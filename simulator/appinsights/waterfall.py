@@ -67,7 +67,7 @@ def _lines(root: Span, children: defaultdict[str, list[Span]], first: Span) -> I
         bar = _bar(row, ends_ms)
         mark = "  FAILED" if row.has_failed else ""
         at = f"{begins_ms + row.begins_ms:9.0f}"
-        yield f"{at} {row.spent_ms:8.1f}  {name:<{_NAME_CHARS}.{_NAME_CHARS}} {bar}{mark}".rstrip()
+        yield f"{at} {row.spent_ms:8.0f}  {name:<{_NAME_CHARS}.{_NAME_CHARS}} {bar}{mark}".rstrip()
 
 
 def _rows(

@@ -13,6 +13,7 @@ from tests.bench import (
     bench_pool,
     bench_speech,
     bench_state,
+    bench_telemetry,
 )
 
 
@@ -25,6 +26,7 @@ async def main(redis_url: str) -> None:
         bench_call.run(redis_url),
         bench_pool.run(),
         bench_speech.run(redis_url),
+        bench_telemetry.run(redis_url),
     ):
         print()
         for line in await measured:

@@ -146,13 +146,13 @@ def test_waterfall_draws_a_call() -> None:
     assert waterfall(items, "s-1").splitlines() == [
         "6 spans of 2 invocations, 1 linked to the first (t1); 1 failed",
         "    at ms       ms",
-        "        0     10.0  event CallOffered"
+        "        0       10  event CallOffered"
         "                            |================================|",
-        "     2000    100.0  event SpeechRecognized"
+        "     2000      100  event SpeechRecognized"
         "                       |================================|",
-        "     2050     50.0    turn"
+        "     2050       50    turn"
         "                                       |                ================|  FAILED",
-        "     2050     20.0      acs speak x 2"
+        "     2050       20      acs speak x 2"
         "                            |                ======          |",
     ]
 
