@@ -8,7 +8,6 @@ was misheard (with ``--open-vocabulary``) may end up somewhere else, and that is
 import argparse
 import asyncio
 import logging
-import re
 import statistics
 import sys
 import time
@@ -19,7 +18,6 @@ from typing import Any
 from simulator.acs import (
     Connected,
     Ended,
-    EndReason,
     Entry,
     Heard,
     Pace,
@@ -33,6 +31,7 @@ from simulator.app_client import AppClient
 from simulator.appinsights import waterfall
 from simulator.sound_files import keep_sound
 from simulator.stack import CALLEE, CALLER, Plan, Stack, Telemetry
+from simulator.verdict import failures_of, misheard, missed_goals
 
 CALL_LIMIT_S = 90.0
 IDLE_LIMIT_S = 30.0
@@ -162,17 +161,6 @@ async def keep(call: PhoneCall, folder: Path, *, is_audible: bool) -> None:
     print(f"sound     {files[0]}, and {len(files) - 1} files beside it with one utterance each")
 
 
-def misheard(call: PhoneCall) -> int:
-    """How many lines were recognized as other words than were said."""
-    recognized = [one.text for one in call.transcript if isinstance(one, Recognized)]
-    said = [one.text for one in call.said]
-    return sum(_words(a) != _words(b) for a, b in zip(said, recognized, strict=False))
-
-
-def _words(text: str) -> list[str]:
-    return re.findall(r"[a-z']+", text.lower())
-
-
 def print_facts(
     stack: Stack, call: PhoneCall, tools: list[str], session: dict[str, Any], pools: dict[str, Any]
 ) -> None:
@@ -197,31 +185,6 @@ commands  {", ".join(f"{asked.count(name)} {name}" for name in dict.fromkeys(ask
 pools     redis: {redis}
           {warm}
           built in ms: {built}""")
-
-
-def failures_of(call: PhoneCall, session: dict[str, Any]) -> list[str]:
-    """What must never happen, whatever the caller says."""
-    recognized = [one for one in call.transcript if isinstance(one, Recognized)]
-    unheard = sum(1 for one in recognized if not one.text)
-    checks = {
-        "an utterance got no answer": len(call.silences_ms) == len(call.said) - unheard,
-        "the app does not know how the call ended": bool(session["outcome"]),
-    }
-    return [problem for problem, is_well in checks.items() if not is_well]
-
-
-def missed_goals(call: PhoneCall, session: dict[str, Any], lines: tuple[str, ...]) -> list[str]:
-    """Where the call did not get to, as it does when every line is understood."""
-    ended = call.transcript[-1]
-    checks = {
-        "the caller did not get to say everything": len(call.said) == len(lines),
-        "the caller was not verified": session["context"].get("authenticated") is True,
-        "the caller did not reach the fraud desk": session["agent"] == "fraud",
-        "the caller was not transferred": isinstance(ended, Ended)
-        and ended.reason is EndReason.TRANSFERRED
-        and session["outcome"] == "transferred",
-    }
-    return [problem for problem, is_well in checks.items() if not is_well]
 
 
 def _recognition(call: PhoneCall) -> str:
