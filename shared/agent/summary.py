@@ -27,10 +27,10 @@ RECORD_SUMMARY: Json = {
             "next_step": {
                 "type": "string",
                 "maxLength": 500,
-                "description": "What the bank has to do now; empty if nothing.",
+                "description": "What the bank has to do now; left out if nothing.",
             },
         },
-        "required": ["short", "long", "satisfaction", "next_step"],
+        "required": ["short", "long", "satisfaction"],
         "additionalProperties": False,
     },
 }
@@ -119,7 +119,7 @@ def _checked(arguments: str) -> Json:
         raise UpstreamError("the model's summary lacks something")
     # The model was told to leave them out. That is a wish; this is not.
     clean = {name: redact(text) for name, text in written.items()}
-    return {"status": "ok", **clean}
+    return {"status": "ok", "next_step": "", **clean}
 
 
 def _usage(completion: Completion) -> Json:
