@@ -9,7 +9,7 @@ param deadLetterStorageName string
 @description('Only calls to these numbers (+15550001111); empty: every call of the resource.')
 param calledNumbers array = []
 
-resource site 'Microsoft.Web/sites@2024-11-01' existing = {
+resource site 'Microsoft.Web/sites@2025-03-01' existing = {
   name: functionAppName
 }
 

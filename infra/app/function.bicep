@@ -13,7 +13,7 @@ param alwaysReadyInstances int
 param maximumInstances int
 param httpConcurrency int
 
-resource plan 'Microsoft.Web/serverfarms@2024-11-01' = {
+resource plan 'Microsoft.Web/serverfarms@2025-03-01' = {
   name: planName
   location: location
   tags: tags
@@ -27,7 +27,7 @@ resource plan 'Microsoft.Web/serverfarms@2024-11-01' = {
   }
 }
 
-resource site 'Microsoft.Web/sites@2024-11-01' = {
+resource site 'Microsoft.Web/sites@2025-03-01' = {
   name: name
   location: location
   tags: union(tags, {
@@ -85,6 +85,7 @@ resource site 'Microsoft.Web/sites@2024-11-01' = {
         }
       }
       // Old instances finish what they have begun; docs/operations.md says what that means.
+      #disable-next-line BCP037
       siteUpdateStrategy: {
         type: 'RollingUpdate'
       }
@@ -92,7 +93,7 @@ resource site 'Microsoft.Web/sites@2024-11-01' = {
   }
 }
 
-resource scm 'Microsoft.Web/sites/basicPublishingCredentialsPolicies@2024-11-01' = {
+resource scm 'Microsoft.Web/sites/basicPublishingCredentialsPolicies@2025-03-01' = {
   parent: site
   name: 'scm'
   properties: {
@@ -100,7 +101,7 @@ resource scm 'Microsoft.Web/sites/basicPublishingCredentialsPolicies@2024-11-01'
   }
 }
 
-resource ftp 'Microsoft.Web/sites/basicPublishingCredentialsPolicies@2024-11-01' = {
+resource ftp 'Microsoft.Web/sites/basicPublishingCredentialsPolicies@2025-03-01' = {
   parent: site
   name: 'ftp'
   properties: {

@@ -65,7 +65,7 @@ resource redisDatabase 'Microsoft.Cache/redisEnterprise/databases@2025-07-01' ex
   name: 'default'
 }
 
-resource cosmos 'Microsoft.DocumentDB/databaseAccounts@2025-04-15' existing = {
+resource cosmos 'Microsoft.DocumentDB/databaseAccounts@2025-10-15' existing = {
   name: cosmosName
 }
 
@@ -181,7 +181,7 @@ resource appOnRedis 'Microsoft.Cache/redisEnterprise/databases/accessPolicyAssig
 }
 
 // Records and knowledge. Cosmos has roles of its own; this one reads and writes, and creates nothing.
-resource appOnCosmos 'Microsoft.DocumentDB/databaseAccounts/sqlRoleAssignments@2025-04-15' = {
+resource appOnCosmos 'Microsoft.DocumentDB/databaseAccounts/sqlRoleAssignments@2025-10-15' = {
   parent: cosmos
   name: guid(cosmos.id, appPrincipalId, cosmosDataContributor)
   properties: {
@@ -192,7 +192,7 @@ resource appOnCosmos 'Microsoft.DocumentDB/databaseAccounts/sqlRoleAssignments@2
 }
 
 // Whoever deploys fills customers and knowledge.
-resource deployerOnCosmos 'Microsoft.DocumentDB/databaseAccounts/sqlRoleAssignments@2025-04-15' = if (!empty(deployerPrincipalId)) {
+resource deployerOnCosmos 'Microsoft.DocumentDB/databaseAccounts/sqlRoleAssignments@2025-10-15' = if (!empty(deployerPrincipalId)) {
   parent: cosmos
   name: guid(cosmos.id, deployerPrincipalId, cosmosDataContributor)
   properties: {
