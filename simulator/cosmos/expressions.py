@@ -11,7 +11,7 @@ from simulator.cosmos.errors import QueryError
 from simulator.cosmos.functions import AGGREGATES, FUNCTIONS
 from simulator.cosmos.operators import calculate, combine, compare, is_between, is_in, negate
 from simulator.cosmos.values import UNDEFINED, walk
-from simulator.cosmos.vectors import VectorPath
+from simulator.cosmos.vectors import VectorPath, is_vector
 
 Node = Tree[Token]
 Expression = Callable[[Any], Any]
@@ -244,7 +244,7 @@ def _check_count(name: Token, arguments: list[Any], least: int, most: int) -> No
 
 
 def _check_dimensions(value: Any, vector: VectorPath) -> None:
-    if not isinstance(value, list) or len(value) != vector.dimensions:
+    if not is_vector(value, vector.dimensions):
         raise QueryError(
             "SC2000", f"The vector of the query must have {vector.dimensions} dimensions."
         )

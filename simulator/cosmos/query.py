@@ -1,7 +1,7 @@
 """Queries over the items of a container."""
 
 import itertools
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,11 +63,15 @@ class Query:
         found: list[Row] = [(n, item) for n, item in items if self.matches(item) is True]
         if self.sort is not None:
             found = self.sort(found)
-        rows = [(n, row) for n, item in found if (row := self.select(item)) is not UNDEFINED]
+        # One by one, so that nothing is selected of what is cut off.
+        rows: Iterator[Row] = (
+            (n, row) for n, item in found if (row := self.select(item)) is not UNDEFINED
+        )
         if self.fold is not None:
             folded = self.fold([row for _, row in rows])
-            rows = [] if isinstance(folded, Undefined) else [(0, folded)]
-        return rows[self.skip :][: self.take]
+            rows = iter([] if isinstance(folded, Undefined) else [(0, folded)])
+        end = None if self.take is None else self.skip + self.take
+        return list(itertools.islice(rows, self.skip, end))
 
 
 def build_query(

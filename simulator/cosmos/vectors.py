@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from operator import mul, sub
+from operator import mul
 from typing import Any
 
 from simulator.cosmos.errors import Json, bad_request
@@ -14,7 +14,7 @@ MAX_DIMENSIONS = {"flat": 505, "quantizedFlat": 4096, "diskANN": 4096}
 
 
 def _cosine(left: Sequence[float], right: Sequence[float]) -> float:
-    norm = math.sqrt(sum(map(mul, left, left))) * math.sqrt(sum(map(mul, right, right)))
+    norm = math.hypot(*left) * math.hypot(*right)
     return float(sum(map(mul, left, right)) / norm) if norm else 0.0
 
 
@@ -23,8 +23,7 @@ def _dot_product(left: Sequence[float], right: Sequence[float]) -> float:
 
 
 def _euclidean(left: Sequence[float], right: Sequence[float]) -> float:
-    apart = list(map(sub, left, right))
-    return math.sqrt(sum(map(mul, apart, apart)))
+    return math.dist(left, right)
 
 
 MEASURES: Mapping[str, Callable[[Sequence[float], Sequence[float]], float]] = {
@@ -49,10 +48,13 @@ class VectorPath:
         return VectorPath(self.path, self.dimensions, name.lower())
 
     def distance(self, left: Any, right: Any) -> Any:
-        """How similar they are, by the container's measure; undefined if one is no vector."""
-        if not (is_vector(left, self.dimensions) and is_vector(right, self.dimensions)):
-            return UNDEFINED
-        return MEASURES[self.measure](left, right)
+        """How similar they are, by the container's measure; undefined if one is missing.
+
+        What is in an item was checked when it was written, what is in a query when that was built.
+        """
+        if isinstance(left, list) and isinstance(right, list):
+            return MEASURES[self.measure](left, right)
+        return UNDEFINED
 
     @property
     def nearest_first(self) -> Callable[[float], float]:

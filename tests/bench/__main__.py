@@ -8,6 +8,7 @@ import sys
 from simulator.redis_server import RedisServer
 from tests.bench import (
     bench_call,
+    bench_documents,
     bench_import,
     bench_package,
     bench_pool,
@@ -27,6 +28,7 @@ async def main(redis_url: str) -> None:
         bench_pool.run(),
         bench_speech.run(redis_url),
         bench_telemetry.run(redis_url),
+        bench_documents.run(),
     ):
         print()
         for line in await measured:

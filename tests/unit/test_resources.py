@@ -117,11 +117,21 @@ async def test_resources_use_the_identity_for_a_speech_endpoint_without_a_key() 
 
 async def test_resources_use_the_identity_where_there_are_no_keys() -> None:
     """In Azure there are no keys: each service is reached with a token."""
-    parts = parts_of(LEAST)
-    await parts.redis.get()
-    credential = parts.credential.built
-    assert credential is not None
-    await credential.close()
+    for name, address in (("redis", ""), ("database", "https://account.documents.azure.com/")):
+        parts = parts_of({**LEAST, "COSMOS_ENDPOINT": address})
+        await getattr(parts, name).get()
+        credential = parts.credential.built
+        assert credential is not None
+        await credential.close()
+
+
+async def test_resources_have_no_database_where_none_is_named() -> None:
+    """Whoever asks for it is told why; the demonstration does without."""
+    parts = parts_of({**LOCAL, "COSMOS_ENDPOINT": ""})
+    for part in (parts.database, parts.documents):
+        with pytest.raises(NotConfiguredError, match="COSMOS_ENDPOINT"):
+            await part.get()
+    assert await parts.tool_services.get()
 
 
 def test_resources_say_what_is_missing_when_they_are_used() -> None:
