@@ -15,6 +15,8 @@ from shared.tools.registry import ToolRegistry
 from shared.tools.run import Ledger, run_tool
 from shared.types import Json, SessionId
 
+MAX_KEY_CHARS = 200
+
 _ERRORS = {
     "unknown_tool": ToolNotFoundError,
     "invalid_arguments": InvalidRequestError,
@@ -51,6 +53,8 @@ class ToolDesk:
                 The call could not be made or did not come to an end.
             SessionNotFoundError: The session named does not exist.
         """
+        if len(idempotency_key) > MAX_KEY_CHARS:
+            raise InvalidRequestError(f"Idempotency-Key: at most {MAX_KEY_CHARS} characters")
         memo = await self._memo_of(session_id) if session_id else None
         context = ToolContext(
             session_id=session_id,

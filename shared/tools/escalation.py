@@ -7,6 +7,7 @@ They change nothing themselves but the case that is written down, under the name
 they need no ledger: asked for again, the same case is found, and the call is transferred once.
 """
 
+import asyncio
 from collections.abc import Mapping
 
 from shared.errors import AppError, UpstreamError
@@ -22,6 +23,8 @@ from shared.types import Json
 logger = get_logger(__name__)
 
 DEFAULT_QUEUE = "general"
+_CASE_S = 2.0
+"""For the case; a caller who wants a person does not wait longer for a piece of paper."""
 _BY_AGENTS = ToolPolicy(callers=frozenset({"agent"}))
 _SUMMARY: Json = {
     "type": "string",
@@ -189,8 +192,9 @@ async def _case(arguments: Json, context: ToolContext) -> str | None:
         "priority": arguments.get("priority", "normal"),
     }
     try:
-        return await write_down(CASES.name, "ESC", facts, context)
-    except (UpstreamError, ToolFailedError) as err:
-        code = err.code if isinstance(err, AppError) else ""
+        async with asyncio.timeout(_CASE_S):
+            return await write_down(CASES.name, "ESC", facts, context)
+    except (UpstreamError, ToolFailedError, TimeoutError) as err:
+        code = err.code if isinstance(err, AppError) else "timeout"
         logger.warning("escalation without a case", extra={"code": code})
         return None

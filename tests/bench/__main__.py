@@ -15,6 +15,7 @@ from tests.bench import (
     bench_speech,
     bench_state,
     bench_telemetry,
+    bench_tools,
 )
 
 
@@ -29,6 +30,7 @@ async def main(redis_url: str) -> None:
         bench_speech.run(redis_url),
         bench_telemetry.run(redis_url),
         bench_documents.run(),
+        bench_tools.run(redis_url),
     ):
         print()
         for line in await measured:

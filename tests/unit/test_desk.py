@@ -112,6 +112,16 @@ async def test_desk_runs_once_for_a_key_and_repeats_the_result() -> None:
     assert len(runs) == 1
 
 
+async def test_desk_refuses_a_key_that_is_too_long() -> None:
+    """A key is a name and no place to store things; what it says is not repeated."""
+    desk = desk_of(has_side_effects=True)
+    assert (await run(desk, ROME, key="k" * 200))["success"] is True
+    with pytest.raises(InvalidRequestError) as caught:
+        await run(desk, ROME, key="k" * 201)
+    assert "Idempotency-Key" in str(caught.value)
+    assert "kkk" not in str(caught.value)
+
+
 async def test_desk_refuses_a_key_that_stood_for_another_call() -> None:
     """A client's mistake with keys must not look like success."""
     desk = desk_of(has_side_effects=True)

@@ -45,6 +45,27 @@ def test_docs_example_agent_and_scenario_load(tmp_path: Path) -> None:
     assert own.agents[AgentName("fraud")].voice.rate == "-5%"
 
 
+def test_docs_list_every_tool_with_its_policy() -> None:
+    """The table is what an operator reads to know who may do what; it must not be last month's."""
+    guide = (ROOT / "docs" / "tools.md").read_text()
+    registry = build_registry()
+    for name in registry.list_tools():
+        policy = registry.get_tool_definition(name).policy
+        limit = "" if policy.max_amount is None else f"{policy.max_amount:g}"
+        cells = (
+            f"`{name}`",
+            policy.authentication.value,
+            "yes" if policy.has_side_effects else "",
+            "yes" if policy.needs_confirmation else "",
+            limit,
+            f"{policy.timeout_s:g} s",
+            ", ".join(sorted(policy.callers)),
+        )
+        assert f"| {' | '.join(cells)} |" in guide, name
+    listed = re.findall(r"^\| `(\w+)` \|.* (?:agent|http) \|$", guide, flags=re.MULTILINE)
+    assert listed == registry.list_tools()
+
+
 def test_docs_link_to_files_that_exist() -> None:
     """A guide that points nowhere is worse than none."""
     for page in (ROOT / "docs").rglob("*.md"):

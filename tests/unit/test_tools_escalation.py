@@ -1,12 +1,16 @@
 """Reaching a person: asked for, never claimed."""
 
+import asyncio
+
 import pytest
 
 from shared.errors import UpstreamError
+from shared.records.documents import Document
 from shared.tools.embedded import embedded_services
 from shared.tools.registry import build_registry
 from shared.types import Json
 from tests.unit.bank import bank, body_of
+from tests.unit.document_fakes import FakeDocuments
 from tests.unit.tool_fakes import EMILY, QUEUES, context, emily, services
 
 REGISTRY = build_registry()
@@ -101,6 +105,23 @@ async def test_a_person_is_reached_while_the_records_are_away(tool: str) -> None
     result = await REGISTRY.execute(tool, arguments, context(using=services(documents=documents)))
     assert result["transfer"]["target"] == QUEUES["fraud"]
     assert (result["reference_id"], result["context_transferred"]) == (None, False)
+
+
+class Stuck(FakeDocuments):
+    """A database that never answers."""
+
+    async def create(self, document: Document) -> Document:
+        """Hang."""
+        await asyncio.Event().wait()
+        return document
+
+
+async def test_a_person_is_reached_while_the_records_do_not_answer() -> None:
+    """The tool has five seconds; a case that takes longer must not cost the caller the person."""
+    who = context(using=services(documents=Stuck()))
+    result = await REGISTRY.execute("escalate_human", {"reason": "r"}, who)
+    assert result["transfer_requested"] is True
+    assert result["reference_id"] is None
 
 
 async def test_references_are_unique() -> None:
