@@ -73,7 +73,8 @@ resource account 'Microsoft.DocumentDB/databaseAccounts@2025-10-15' = {
       }
     ]
     consistencyPolicy: {
-      defaultConsistencyLevel: 'Session'
+      // Several instances write the same records: with sessions, each would read its own writes only.
+      defaultConsistencyLevel: 'Strong'
     }
     backupPolicy: {
       type: 'Continuous'

@@ -12,7 +12,7 @@ _ARCHIVE_S = 90 * 24 * 3600
 class Container:
     """One container.
 
-    ``ttl_s`` is how long a document stays; None: until it is deleted.
+    ``ttl_s`` is how long a document stays that does not say it itself; None: until it is deleted.
     """
 
     name: str

@@ -25,7 +25,7 @@ class Document:
     """One document.
 
     ``body`` holds neither ``id`` nor ``partition`` nor the service's own fields. A whole number
-    ``ttl`` in it is the seconds until the document is gone, where its container has a TTL.
+    ``ttl`` in it is the seconds until the document is gone.
     ``etag`` names the version that was read; None before it was ever stored.
     """
 

@@ -45,7 +45,7 @@ def _get_account(_store: Store, call: Call) -> Answer:
         "writableLocations": location,
         "readableLocations": location,
         "enableMultipleWriteLocations": False,
-        "userConsistencyPolicy": {"defaultConsistencyLevel": "Session"},
+        "userConsistencyPolicy": {"defaultConsistencyLevel": "Strong"},
         "userReplicationPolicy": {"minReplicaSetSize": 1, "maxReplicasetSize": 4},
         "systemReplicationPolicy": {"minReplicaSetSize": 1, "maxReplicasetSize": 4},
         "readPolicy": {"primaryReadCoefficient": 1, "secondaryReadCoefficient": 1},

@@ -8,6 +8,9 @@ import yaml
 from simulator.cosmos.errors import Json
 from simulator.cosmos.store import Store
 
+_UNTIL_DELETED = -1
+"""Or until its own ``ttl``, which would not count if the container had none."""
+
 
 def seed_containers(store: Store, layout: Path) -> str:
     """Create the database and the containers that are not there yet; returns the former's name."""
@@ -45,9 +48,8 @@ def _properties(name: str, partition_key: str, options: dict[str, Any]) -> Json:
     properties: Json = {
         "id": name,
         "partitionKey": {"paths": [partition_key], "kind": "Hash", "version": 2},
+        "defaultTtl": options.get("ttl_s", _UNTIL_DELETED),
     }
-    if "ttl_s" in options:
-        properties["defaultTtl"] = options["ttl_s"]
     if vectors := options.get("vectors"):
         embedding = {"path": vectors["path"], "dimensions": vectors["dimensions"]}
         embedding |= {"dataType": "float32", "distanceFunction": "cosine"}

@@ -359,8 +359,8 @@ async def test_items_expire() -> None:
         await container.create_item(item("default"))
         await container.create_item(item("short", ttl=5))
         await container.create_item(item("kept", ttl=-1))
-        cases = database.get_container_client("cases")
-        await cases.create_item(item("no ttl here", ttl=5))
+        lasting = await database.create_container("no ttl", PartitionKey("/partition"))
+        await lasting.create_item(item("for ever", ttl=5))
         clock.now_s += 5
         assert [each["id"] async for each in container.read_all_items()] == ["default", "kept"]
         await container.upsert_item(item("default"))
@@ -370,7 +370,7 @@ async def test_items_expire() -> None:
         with pytest.raises(CosmosResourceNotFoundError):
             await container.read_item("default", "p")
         await container.create_item(item("default"))
-        assert await cases.read_item("no ttl here", "p")
+        assert await lasting.read_item("for ever", "p")
 
 
 async def test_everything_is_there_after_a_restart(tmp_path: Path) -> None:
