@@ -12,7 +12,7 @@ from infra.preflight.templates import Templates
 CHECK = "azd"
 HOOKS = ("infra/scripts/postdeploy.sh", "infra/scripts/postdeploy.ps1")
 _NEEDED = re.compile(r"\$(?:\{|env:)([A-Z][A-Z_]+)")
-_OPTIONAL = frozenset({"CALLED_NUMBERS"})
+_OPTIONAL = frozenset({"CALLED_NUMBERS", "RETRY_S"})
 """Set by hand with ``azd env set``."""
 
 

@@ -23,7 +23,7 @@ foreach ($attempt in 1..6) {
             calledNumbers=$calledNumbers
     if ($LASTEXITCODE -eq 0) { break }
     if ($attempt -eq 6) { throw 'The event subscriptions could not be created; run this script again.' }
-    Write-Host "The functions are not listed yet (attempt $attempt of 6), trying again in 20 s ..."
+    Write-Host "The functions are not listed yet (attempt $attempt of 6), trying again ..."
     Start-Sleep -Seconds 20
 }
 Write-Host "Calls and recordings of the ACS resource now reach $env:AZURE_FUNCTION_APP_NAME."

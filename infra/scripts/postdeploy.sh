@@ -23,9 +23,9 @@ do
         echo "The event subscriptions could not be created; run this script again." >&2
         exit 1
     fi
-    echo "The functions are not listed yet (attempt $attempt of 6), trying again in 20 s ..."
+    echo "The functions are not listed yet (attempt $attempt of 6), trying again ..."
     attempt=$((attempt + 1))
-    sleep 20
+    sleep "${RETRY_S:-20}"
 done
 echo "Calls and recordings of the ACS resource now reach $AZURE_FUNCTION_APP_NAME."
 
