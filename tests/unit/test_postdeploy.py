@@ -16,7 +16,9 @@ GIVEN = {
 }
 
 
-def run(folder: Path, *, refusals: int = 0, **env: str) -> subprocess.CompletedProcess[str]:
+def run(
+    folder: Path, env: dict[str, str] = GIVEN, *, refusals: int = 0
+) -> subprocess.CompletedProcess[str]:
     """Run the hook; `az` refuses so many times."""
     (folder / "az").write_text(
         "#!/bin/sh\n"
@@ -40,7 +42,7 @@ def asked(folder: Path) -> list[str]:
 
 def test_postdeploy_subscribes_the_functions(tmp_path: Path) -> None:
     """To the topic, with the dead letters, from the template beside it; every called number."""
-    done = run(tmp_path, **GIVEN)
+    done = run(tmp_path)
     assert done.returncode == 0, done.stderr
     (command,) = asked(tmp_path)
     assert command.startswith("deployment group create")
@@ -51,19 +53,19 @@ def test_postdeploy_subscribes_the_functions(tmp_path: Path) -> None:
 
 def test_postdeploy_passes_on_the_called_numbers(tmp_path: Path) -> None:
     """One resource may have numbers that somebody else answers."""
-    run(tmp_path, **GIVEN, CALLED_NUMBERS='["+15550001111"]')
+    run(tmp_path, {**GIVEN, "CALLED_NUMBERS": '["+15550001111"]'})
     assert 'calledNumbers=["+15550001111"]' in asked(tmp_path)[0]
 
 
 def test_postdeploy_waits_for_functions_that_are_not_listed_yet(tmp_path: Path) -> None:
     """ARM lists them some time after the package is there."""
-    assert run(tmp_path, refusals=3, **GIVEN).returncode == 0
+    assert run(tmp_path, refusals=3).returncode == 0
     assert len(asked(tmp_path)) == 4
 
 
 def test_postdeploy_gives_up_and_says_what_to_do(tmp_path: Path) -> None:
     """A deployment that no call reaches must not look like one that works."""
-    done = run(tmp_path, refusals=99, **GIVEN)
+    done = run(tmp_path, refusals=99)
     assert done.returncode == 1
     assert len(asked(tmp_path)) == 6
     assert "run this script again" in done.stderr
@@ -72,7 +74,7 @@ def test_postdeploy_gives_up_and_says_what_to_do(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", [name for name in GIVEN if name != "RETRY_S"])
 def test_postdeploy_needs_to_know_where(name: str, tmp_path: Path) -> None:
     """Run by hand without azd's environment it does nothing, and names what it lacks."""
-    done = run(tmp_path, **{key: value for key, value in GIVEN.items() if key != name})
+    done = run(tmp_path, {key: value for key, value in GIVEN.items() if key != name})
     assert done.returncode != 0
     assert name in done.stderr
     assert asked(tmp_path) == []
