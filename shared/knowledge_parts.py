@@ -13,7 +13,6 @@ from shared.pools.lazy import Lazy
 from shared.records.containers import KNOWLEDGE
 from shared.settings import NotConfiguredError, Settings
 from shared.telemetry.logs import get_logger
-from shared.tools.context import KnowledgeBase
 
 logger = get_logger(__name__)
 
@@ -52,7 +51,7 @@ async def build_embeddings(parts: Parts) -> OpenAIEmbeddings:
     )
 
 
-async def build_knowledge(parts: Parts) -> KnowledgeBase:
+async def build_knowledge(parts: Parts) -> EmbeddedKnowledge | CosmosVectorRetriever:
     """The bank's own passages in the database; without one, the shipped articles."""
     settings = parts.settings
     if settings.cosmos_endpoint is None or settings.openai_embedding_deployment is None:

@@ -17,6 +17,9 @@ logger = get_logger(__name__)
 CHECK_S = 2.0
 """How long one part may take to say that it is well."""
 
+KNOWLEDGE_S = 10.0
+"""How long the knowledge base may take; no call waits for it."""
+
 
 async def failing(parts: Resources, *, within_s: float = CHECK_S) -> list[str]:
     """Touch every part that the first call needs; return the names of those that do not answer.
@@ -45,9 +48,11 @@ async def failing(parts: Resources, *, within_s: float = CHECK_S) -> list[str]:
 async def warm(parts: Resources) -> list[str]:
     """Make ready, and then what callers will hear first; returns as `failing` does.
 
-    The lines the agents say without a model are spoken ahead; again costs a round trip.
+    The lines the agents say without a model are spoken ahead; again costs a round trip. Knowledge
+    that cannot be reached makes no instance unready: its tool says so, and calls go on.
     """
     names = await failing(parts)
+    await _passes(_knowledge, parts, KNOWLEDGE_S)
     try:
         prompts = await parts.prompts.get()
     except AppError:
@@ -86,6 +91,10 @@ async def _tts_pool(parts: Resources) -> None:
 
 async def _stt_pool(parts: Resources) -> None:
     await _filled(await parts.stt_pool.get())
+
+
+async def _knowledge(parts: Resources) -> None:
+    await (await parts.knowledge.get()).warm()
 
 
 async def _filled(pool: WarmableResourcePool[T]) -> None:

@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from shared.calls.sweeper import Sweeper
     from shared.calls.telephony import Telephony
     from shared.cosmos.database import CosmosDatabase
+    from shared.knowledge.cosmos import CosmosVectorRetriever
+    from shared.knowledge.embedded import EmbeddedKnowledge
     from shared.knowledge.embeddings import OpenAIEmbeddings
     from shared.knowledge.shelf import PassageShelf
     from shared.openai.client import ApiKey
@@ -50,7 +52,7 @@ if TYPE_CHECKING:
     from shared.state.ledger import RedisLedger
     from shared.state.store import SessionStore
     from shared.tools.codes import CodeDelivery
-    from shared.tools.context import KnowledgeBase, ToolServices
+    from shared.tools.context import ToolServices
     from shared.tools.desk import ToolDesk
     from shared.tools.mcp import McpServer
     from shared.tools.registry import ToolRegistry
@@ -99,7 +101,9 @@ class Resources:
         # knowledge
         self.embeddings: Lazy[OpenAIEmbeddings] = part("knowledge_parts", "embeddings")
         self.shelf: Lazy[PassageShelf] = part("knowledge_parts", "shelf")
-        self.knowledge: Lazy[KnowledgeBase] = part("knowledge_parts", "knowledge")
+        self.knowledge: Lazy[EmbeddedKnowledge | CosmosVectorRetriever] = part(
+            "knowledge_parts", "knowledge"
+        )
         # calls
         self.scenario: Lazy[Scenario] = part("call_parts", "scenario")
         self.agents: Lazy[Mapping[AgentName, AgentDefinition]] = part("call_parts", "agents")

@@ -4,6 +4,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from shared.clock import Clock
+from shared.knowledge.cosmos import CosmosVectorRetriever
+from shared.knowledge.embedded import EmbeddedKnowledge
 from shared.pools.lazy import Lazy
 from shared.redis.manager import AzureRedisManager
 from shared.settings import Settings
@@ -12,7 +14,7 @@ from shared.state.ledger import RedisLedger
 from shared.state.store import SessionStore
 from shared.tools import registry as tools
 from shared.tools.codes import CodeDelivery, Codes
-from shared.tools.context import KnowledgeBase, ToolServices
+from shared.tools.context import ToolServices
 from shared.tools.delivery import DeferredDelivery
 from shared.tools.desk import ToolDesk
 from shared.tools.embedded import embedded_services
@@ -30,7 +32,7 @@ class Parts(Protocol):
     clock: Clock
     delivery: Lazy[CodeDelivery]
     documents: "Lazy[CosmosDocuments]"
-    knowledge: Lazy[KnowledgeBase]
+    knowledge: Lazy[EmbeddedKnowledge | CosmosVectorRetriever]
     ledger: Lazy[RedisLedger]
     redis: Lazy[AzureRedisManager]
     registry: Lazy[ToolRegistry]

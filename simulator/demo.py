@@ -29,12 +29,15 @@ from simulator.acs import (
 )
 from simulator.app_client import AppClient
 from simulator.appinsights import waterfall
+from simulator.knowledge import sources_in
 from simulator.sound_files import keep_sound
 from simulator.stack import CALLEE, CALLER, Plan, Stack, Telemetry
 from simulator.verdict import failures_of, misheard, missed_goals
 
 CALL_LIMIT_S = 90.0
 IDLE_LIMIT_S = 30.0
+KEPT = Path(".run")
+"""What the next run finds again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,8 +134,10 @@ async def run(stack: Stack, *, wav_folder: Path | None = None) -> list[str]:
         await stack.acs.idle(IDLE_LIMIT_S)
         session_id = app.session_of(call.call_connection_id)
         session = await app.get(f"/api/sessions/{session_id}")
+        history = await app.get(f"/api/sessions/{session_id}/history")
         pools = await app.get("/api/pools")
     print_facts(stack, call, narrator.tools, session, pools)
+    print(f"knowledge source {', '.join(sources_in(history['messages']))}")
     if wav_folder is not None:
         await keep(call, wav_folder, is_audible=stack.voicebox.is_audible)
     failures, missed = failures_of(call, session), missed_goals(call, session, lines)
@@ -225,13 +230,14 @@ async def main(options: Options) -> int:
         is_spoken=options.is_spoken,
         has_open_vocabulary=options.has_open_vocabulary,
         telemetry=Telemetry.APP,
+        knowledge_folder=KEPT,
     )
     async with Stack(plan) as stack:
         print(
             f"Up in {time.monotonic() - started_at:.1f} s: {stack.redis.flavour}, ACS and Event"
             f" Grid and Speech stand-ins, a scripted model, {options.instances} instance(s) of the"
             f" app. People speak {speed:g} times as fast as they would; silences are real.\n"
-            f"{who_speaks(stack)}\n",
+            f"{who_speaks(stack)}\nKnowledge: {stack.knowledge}.\n",
             flush=True,
         )
         problems = await run(stack, wav_folder=options.wav_folder)

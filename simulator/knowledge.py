@@ -9,12 +9,14 @@ import hashlib
 import json
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from simulator.cosmos import CosmosStandIn
-from simulator.model.minilm import MODEL_SHA256
+from simulator.model import ScriptedModel
+from simulator.model.embeddings import EMBEDDING_MODEL
+from simulator.model.minilm import DIMENSIONS, MODEL_SHA256
 
 ROOT = Path(__file__).resolve().parents[1]
 SOURCES = ROOT / "shared" / "knowledge"
@@ -27,6 +29,62 @@ _LIMIT_S = 120.0
 
 class KnowledgeNotLoadedError(Exception):
     """The command failed; the text is what it said."""
+
+
+class Knowledge:
+    """What a stack's app can look up; after `load`, its text says how."""
+
+    def __init__(
+        self, model: ScriptedModel, cosmos: CosmosStandIn, database: str, *, folder: Path | None
+    ) -> None:
+        """Load nothing yet.
+
+        Args:
+            model: Its embeddings are used, where they are installed.
+            cosmos: The account, running when `load` is called.
+            database: Whose containers exist.
+            folder: Where vectors are kept for the next time; None: articles are searched by words.
+        """
+        self._is_wanted = folder is not None
+        self._is_able = model.embeddings.is_available
+        self._model = model
+        self._cosmos = cosmos
+        self._database = database
+        self._folder = folder or Path()
+        self._passages_total = 0
+
+    def settings(self) -> dict[str, str]:
+        """The app settings that make the app search by meaning, if it is to."""
+        if not (self._is_wanted and self._is_able):
+            return {}
+        return {
+            "AZURE_OPENAI_EMBEDDING_DEPLOYMENT": EMBEDDING_MODEL,
+            "EMBEDDING_DIMENSIONS": str(DIMENSIONS),
+        }
+
+    async def load(self, settings: Mapping[str, str]) -> None:
+        """Fill the database, if the app is to search it; *settings* are all of the app's."""
+        if self.settings():
+            self._passages_total = await load_knowledge(
+                self._cosmos, self._database, settings=settings, folder=self._folder
+            )
+            await self._model.embeddings.warm()
+
+    def __str__(self) -> str:
+        if self._passages_total:
+            return f"{self._passages_total} passages in the Cosmos DB stand-in, found by meaning"
+        why = "" if self._is_able else " (no embedding model is installed here)"
+        return f"the shipped articles, found by their words{why}"
+
+
+def sources_in(messages: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Where the tool results of a history say that they come from, each once."""
+    found: dict[str, None] = {}
+    for message in messages:
+        if message["role"] == "tool":
+            source = json.loads(message["content"]).get("source")
+            found |= {source: None} if isinstance(source, str) else {}
+    return list(found)
 
 
 async def load_knowledge(

@@ -17,7 +17,14 @@ DATABASE = LOGS / "cosmos.sqlite"
 async def main(instances: int, speed: float, ports: Ports) -> None:
     """Bring everything up, say where it is, wait for Ctrl-C."""
     pace = Pace(speed=speed, ring_s=30 * speed, context_s=300 * speed)
-    plan = Plan(instances=instances, pace=pace, ports=ports, log_folder=LOGS, cosmos_file=DATABASE)
+    plan = Plan(
+        instances=instances,
+        pace=pace,
+        ports=ports,
+        log_folder=LOGS,
+        cosmos_file=DATABASE,
+        knowledge_folder=LOGS,
+    )
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for name in (signal.SIGINT, signal.SIGTERM):
@@ -37,6 +44,7 @@ ACS stand-in    {acs}   calls, phones and chaos under /_sim/
 Model stand-in  {stack.model.base_url}
 Speech stand-in {stack.speech.host_url}   faults and transcripts under {stack.speech.control_url}/_sim/
 Cosmos stand-in {stack.cosmos.endpoint}   faults and requests under /_sim/; kept in {DATABASE}
+Knowledge       {stack.knowledge}
 Redis           {stack.redis.url}   ({stack.redis.flavour})
 Logs            {LOGS}/
 

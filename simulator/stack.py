@@ -23,6 +23,7 @@ from simulator.front_door import FrontDoor
 from simulator.functions_host import FunctionsHost
 from simulator.functions_host.configuration import Keys
 from simulator.functions_host.packaged import PackagedHost, Unpacked
+from simulator.knowledge import Knowledge
 from simulator.model import Script, ScriptedModel, Timing
 from simulator.redis_server import RedisServer
 from simulator.speech import FliteVoice, SpeechStandIn, phrases_of
@@ -83,6 +84,8 @@ class Plan:
     """App settings that differ from the stack's own."""
     cosmos_file: Path | None = None
     """Keeps the database for the next run; else each begins with the bank's records."""
+    knowledge_folder: Path | None = None
+    """Articles are searched by meaning, and their vectors kept there; else by their words."""
     ports: Ports = field(default_factory=Ports)
     telemetry: Telemetry = Telemetry.NONE
     log_folder: Path | None = None
@@ -135,6 +138,9 @@ class Stack:
         self.cosmos = CosmosStandIn(key=self._cosmos_key, file=self.plan.cosmos_file)
         self.database = seed_containers(self.cosmos.store, SCENARIOS / "containers.yaml")
         seed_records(self.cosmos.store, self.database, SCENARIOS / "bank_records.yaml")
+        self.knowledge = Knowledge(
+            self.model, self.cosmos, self.database, folder=self.plan.knowledge_folder
+        )
         self.insights = AppInsights()
         self.front_door = FrontDoor([])
         self.hosts: list[FunctionsHost] = []
@@ -171,7 +177,9 @@ class Stack:
             host(log_path=folder / f"instance-{number}.log", env=self.settings(), keys=keys)
             for number in range(1, self.plan.instances + 1)
         ]
-        await asyncio.gather(*(host.start() for host in self.hosts))
+        await asyncio.gather(
+            self.knowledge.load(self.settings()), *(host.start() for host in self.hosts)
+        )
         self.front_door.backends[:] = [host.url for host in self.hosts]
         if isinstance(self.voicebox, SpokenVoicebox):
             # Now, and not while the hosts need the processors to start.
@@ -225,6 +233,7 @@ class Stack:
             "SWEEP_SCHEDULE": "*/15 * * * * *",
             "KEEP_WARM_SCHEDULE": "0 */4 * * * *",
             **self._telemetry_settings(),
+            **self.knowledge.settings(),
             **self.plan.settings,
         }
 

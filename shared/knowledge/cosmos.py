@@ -19,6 +19,9 @@ from shared.types import Json
 DEADLINE_S = 3.0
 """For the vector of the question and the search together: a caller is waiting."""
 
+_WARM_S = 10.0
+"""Nobody waits for it."""
+
 _QUERY = (
     "SELECT TOP @k c.title, c.content, c.url, c.partition,"
     " VectorDistance(c.embedding, @vector) AS score"
@@ -73,6 +76,14 @@ class CosmosVectorRetriever:
             raise UpstreamTimeoutError("the knowledge base did not answer in time") from err
         found.sort(key=lambda passage: -passage.score)
         return found[:top_k]
+
+    async def warm(self) -> None:
+        """Connect to model and database, and see that their vectors fit together.
+
+        Raises:
+            UpstreamError: As `search`.
+        """
+        await together((self._queries.warm(deadline_s=_WARM_S), self._check_once()))
 
     async def _check_once(self) -> None:
         """The service leaves out vectors of another length: nothing found, and nobody told."""

@@ -74,6 +74,9 @@ class EmbeddedKnowledge:
         scored.sort(key=lambda passage: (-passage.score, passage.title))
         return scored[:top_k]
 
+    async def warm(self) -> None:
+        """Do nothing: all is in memory."""
+
     def _score(self, article: _Article, words: set[str]) -> float:
         damping = _K1 * (1 - _B + _B * article.length / self._mean_length)
         return sum(

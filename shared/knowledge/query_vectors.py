@@ -38,3 +38,7 @@ class QueryVectors:
         else:
             self._known.move_to_end(key)
         return known
+
+    async def warm(self, *, deadline_s: float) -> None:
+        """Open a connection and prove that the model answers; nothing is remembered of it."""
+        await self._embeddings.embed(["ready"], deadline_s=deadline_s)

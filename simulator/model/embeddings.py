@@ -49,6 +49,11 @@ class EmbeddingsEndpoint:
         router.add_get("/_sim/embeddings/faults", self._get_faults)
         router.add_put("/_sim/embeddings/faults", self._put_faults)
 
+    async def warm(self) -> None:
+        """Load the model, so that the first request finds it there."""
+        if self._model is not None:
+            await self._model.embed(["ready"])
+
     def close(self) -> None:
         """Let the model's thread end."""
         if self._model is not None:

@@ -73,6 +73,18 @@ async def test_search_asks_one_partition_once(stage: KnowledgeStage) -> None:
     assert [one.operation for one in stage.cosmos.exchanges] == ["query"]
 
 
+async def test_search_is_quick_after_warming(stage: KnowledgeStage) -> None:
+    """What can be done before the first call is: connections, and the look at the container."""
+    retriever = stage.retriever()
+    await retriever.warm()
+    stage.cosmos.exchanges.clear()
+    await retriever.search("a car", collection="products", top_k=5)
+    assert [one.operation for one in stage.cosmos.exchanges] == ["query"]
+    stage.model.embeddings.faults.extend([Fault("error"), Fault("error")])
+    with pytest.raises(UpstreamError):
+        await retriever.warm()
+
+
 async def test_search_embeds_a_question_once(stage: KnowledgeStage) -> None:
     """The second caller with the same question waits for the database only."""
     retriever = stage.retriever()

@@ -65,7 +65,7 @@ def parts_with(**fakes: Any) -> Resources:
     """The parts of a process, well unless given."""
     parts = Resources()
     parts.imported = Lazy.of(None)
-    for name in ("redis", "jwks", "documents", "telephony", "model", "runner"):
+    for name in ("redis", "jwks", "documents", "telephony", "model", "runner", "knowledge"):
         fake = fakes.get(name, FakePart())
         setattr(parts, name, fake if isinstance(fake, Lazy) else Lazy.of(fake))
     for name in ("tts_pool", "stt_pool"):
@@ -148,6 +148,13 @@ async def test_failing_asks_all_parts_at_the_same_time() -> None:
     names = ("redis", "jwks", "telephony", "model")
     parts = parts_with(**{name: FakePart(wait_for_the_others) for name in names})
     assert await readiness.failing(parts) == []
+
+
+async def test_warm_is_no_less_ready_without_knowledge() -> None:
+    """A database of articles that is down must not take the instance out of service."""
+    knowledge = FakePart(raising(UpstreamError("down")))
+    assert await readiness.warm(parts_with(knowledge=knowledge)) == []
+    assert knowledge.asked_total == 1
 
 
 async def test_failing_can_be_cancelled() -> None:
