@@ -11,6 +11,7 @@ from simulator.cosmos.draft import Draft
 from simulator.cosmos.errors import CosmosError, Json, not_found
 
 _TABLES = """
+PRAGMA locking_mode = EXCLUSIVE; -- two processes would not see each other's changes
 PRAGMA journal_mode = WAL;
 PRAGMA synchronous = OFF;
 CREATE TABLE IF NOT EXISTS databases (id TEXT PRIMARY KEY, properties TEXT NOT NULL);
@@ -37,11 +38,14 @@ class Store:
         Args:
             path: Where to keep everything; None keeps it in memory only.
             now: The wall clock, in seconds since 1970; items expire by it.
+
+        Raises:
+            sqlite3.OperationalError: Another process has it open.
         """
         self.now = now
         self.databases: dict[str, Json] = {}
         self.containers: dict[tuple[str, str], Container] = {}
-        self._file = sqlite3.connect(path or ":memory:", isolation_level=None)
+        self._file = sqlite3.connect(path or ":memory:", isolation_level=None, timeout=0)
         self._file.executescript(_TABLES)
         self._load()
 

@@ -5,6 +5,7 @@ import base64
 import hashlib
 import hmac
 import json
+import sqlite3
 import ssl
 import subprocess
 import sys
@@ -102,6 +103,7 @@ async def post(
 
 IN_P = {"x-ms-documentdb-partitionkey": '["p"]'}
 QUERY = {"x-ms-documentdb-isquery": "True"}
+BATCH = {"x-ms-cosmos-is-batch-request": "True", "x-ms-cosmos-batch-atomic": "True"}
 
 
 @pytest.mark.parametrize(
@@ -156,6 +158,10 @@ async def test_account_names_itself_as_it_was_called(account: CosmosStandIn) -> 
         ({"id": "a"}, {"x-ms-documentdb-partitionkey": "p"}, 400, None, "invalid"),
         ({"id": "a"}, {"x-ms-documentdb-partitionkey": '["p","q"]'}, 400, None, "invalid"),
         ({"query": "SELECT * FROM c"}, QUERY, 400, None, "disabled"),
+        ({}, IN_P | BATCH, 400, None, "list"),
+        ([], IN_P | BATCH, 400, None, "none"),
+        ([{}], IN_P | BATCH | {"x-ms-cosmos-batch-atomic": "False"}, 400, None, "atomic"),
+        ([{}], BATCH, 400, None, "partition"),
         ({"query": 1}, IN_P | QUERY, 400, None, "text"),
         (
             {"query": "SELECT * FROM c", "parameters": [{"name": "x", "value": 1}]},
@@ -179,6 +185,29 @@ async def test_request_that_no_client_should_send_is_refused(
     answer = await post(account, body, headers)
     assert answer[:2] == (status, substatus)
     assert text in answer[2]
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [
+        {},
+        {"operationType": "Create"},
+        {"operationType": "Replace", "resourceBody": {}},
+        {"operationType": "Rename", "id": "a"},
+    ],
+)
+async def test_batch_of_something_else_fails_as_a_whole(
+    account: CosmosStandIn, operation: dict[str, Any]
+) -> None:
+    """The answer is a list all the same, as of any batch that fails."""
+    address = f"{account.endpoint}{DOCS}/"
+    headers = signed("POST", "docs", DOCS.removesuffix("/docs"), account.key) | IN_P | BATCH
+    async with (
+        aiohttp.ClientSession() as session,
+        session.post(address, json=[operation, operation], headers=headers) as answer,
+    ):
+        assert answer.status == 207
+        assert [each["statusCode"] for each in await answer.json()] == [400, 424]
 
 
 async def test_what_is_left_out_says_so(account: CosmosStandIn) -> None:
@@ -286,6 +315,16 @@ async def test_process_keeps_its_file(tmp_path: Path) -> None:
         finally:
             process.kill()
             await process.communicate()
+
+
+async def test_file_has_one_owner(tmp_path: Path) -> None:
+    """Two processes would each believe that they know everything."""
+    file = tmp_path / "cosmos.sqlite"
+    async with running_account(file=file):
+        with pytest.raises(sqlite3.OperationalError, match="locked"):
+            CosmosStandIn(file=file)
+    async with running_account(file=file):
+        pass
 
 
 async def test_seed_leaves_what_is_there(account: CosmosStandIn) -> None:
