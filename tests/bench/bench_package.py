@@ -9,7 +9,7 @@ from pathlib import Path
 from infra.package import PYTHON_VERSION, ROOT, find_compiler
 from simulator.functions_host.packaged import SITE_PACKAGES, unpack
 
-RUNS = 5
+RUNS = 3
 _CODE = (
     "import time; a = time.process_time(); import azure.functions, function_app; "
     "b = time.process_time(); import importlib; from shared.resources import HEAVY; "
