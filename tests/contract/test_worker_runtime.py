@@ -3,12 +3,18 @@
 import asyncio
 import json
 import os
+from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
 
+from simulator.appinsights import AppInsights, spans_of
 from tests.contract.broken_apps import BROKEN
+
+pytest_plugins = ("tests.contract.redis_fixture",)
 
 ROOT = Path(__file__).parents[2]
 SAMPLE = Path(__file__).parent / "sample_app"
@@ -20,7 +26,10 @@ HAS_WORKER = WORKER_PYTHON.exists()
 
 
 async def drive(
-    app_dir: Path, tmp_path: Path, instructions: list[dict[str, Any]] | None = None
+    app_dir: Path,
+    tmp_path: Path,
+    instructions: list[dict[str, Any]] | None = None,
+    settings: Mapping[str, str] = MappingProxyType({}),
 ) -> dict[str, Any]:
     """Index the app of *app_dir* in the real library and run the instructions."""
     if not HAS_WORKER:
@@ -34,7 +43,7 @@ async def drive(
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.PIPE,
-        env={**os.environ, "TICK_SCHEDULE": "0 0 3 1 1 *"},  # noqa: TID251
+        env={**os.environ, "TICK_SCHEDULE": "0 0 3 1 1 *", **settings},  # noqa: TID251
     )
     try:
         async with asyncio.timeout(60):
@@ -140,3 +149,46 @@ async def test_the_app_is_indexed_and_alive_in_the_real_library(tmp_path: Path) 
     assert len(alive) == 1
     checked = await drive(ROOT, tmp_path, [http(alive[0], method="GET")])
     assert checked["results"][0]["status"] == 200
+
+
+async def test_the_app_tells_of_a_session_through_the_telemetry_of_the_real_worker(
+    tmp_path: Path, redis_url: str
+) -> None:
+    """The worker has configured OpenTelemetry when the app comes: nothing is lost or sent twice."""
+    insights = AppInsights()
+    await insights.start()
+    template = json.loads((ROOT / "local.settings.example.json").read_text())["Values"]
+    settings = {
+        **template,
+        "REDIS_URL": redis_url,
+        "ACS_ACCESS_KEY": "a2V5a2V5",
+        "AZURE_OPENAI_API_KEY": "key",
+        "ACS_ENDPOINT": "http://127.0.0.1:9",
+        "AZURE_OPENAI_ENDPOINT": "http://127.0.0.1:9",
+        "APPLICATIONINSIGHTS_CONNECTION_STRING": insights.connection_string,
+        "PYTHON_APPLICATIONINSIGHTS_ENABLE_TELEMETRY": "true",
+        "TMPDIR": str(tmp_path),
+    }
+    trace_id, parent_id = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
+    opened = http("post_session", method="POST", body="{}")
+    # The flags say that the host does not sample: as when a caller sends no traceparent.
+    opened["trace_parent"] = f"00-{trace_id}-{parent_id}-00"
+    try:
+        answer = await drive(ROOT, tmp_path, [opened], settings)
+    finally:
+        await insights.aclose()
+    assert answer["error"] is None
+    assert answer["results"][0]["status"] == 201, answer["results"]
+    session_id = json.loads(answer["results"][0]["body"])["session_id"]
+    ours = [one for one in spans_of(insights.items) if one.session_id == session_id]
+    names = Counter(one.name for one in ours)
+    assert (names["event ChatOpened"], names["turn"]) == (1, 1)
+    assert {one.trace_id for one in ours} == {trace_id}
+    (event,) = [one for one in ours if one.name == "event ChatOpened"]
+    assert event.parent_id == parent_id
+    lines = Counter(
+        one["data"]["baseData"]["message"]
+        for one in insights.items
+        if one["data"]["baseType"] == "MessageData"
+    )
+    assert lines["telemetry configured"] == 1

@@ -4,7 +4,8 @@ Run by an interpreter that has the library (Python 3.13 or later)::
 
     python worker_driver.py APP_DIR ANSWER_FILE < instructions.json
 
-The instructions are a list of ``{"function": NAME, "input": {"type": ..., "value": ...}}``; the
+The instructions are a list of ``{"function": NAME, "input": {"type": ..., "value": ...}}``, perhaps
+with a ``trace_parent``; the
 answer is ``{"error": ..., "functions": [...], "results": [...]}``. It imports nothing of the
 project: what it loads is the app in APP_DIR, as the worker would.
 """
@@ -74,11 +75,12 @@ async def index(app_dir: Path) -> tuple[str | None, list[dict[str, Any]]]:
     return None, found
 
 
-async def invoke(name: str, datum: Datum, parameter: str) -> dict[str, Any]:
+async def invoke(name: str, datum: Datum, parameter: str, trace_parent: str = "") -> dict[str, Any]:
     """Run one execution: how it ended, and for HTTP the response."""
+    function_id = str(uuid.uuid5(uuid.NAMESPACE_OID, name))
     try:
         is_ok, returned, _, error, _ = await native_invocation.invocation_request_native(
-            str(uuid.uuid4()), str(uuid.uuid5(uuid.NAMESPACE_OID, name)), [(parameter, datum)], {}
+            str(uuid.uuid4()), function_id, [(parameter, datum)], {}, trace_parent=trace_parent
         )
     except asyncio.CancelledError:
         return {"outcome": "never answered"}
@@ -121,7 +123,14 @@ async def drive(app_dir: Path, instructions: list[dict[str, Any]]) -> dict[str, 
     error, functions = await index(app_dir)
     triggers = {f["name"]: _trigger(f["bindings"])["name"] for f in functions}
     results = [
-        await invoke(one["function"], datum_of(one["input"]), triggers[one["function"]])
+        await asyncio.create_task(  # the worker, too, gives each a task of its own
+            invoke(
+                one["function"],
+                datum_of(one["input"]),
+                triggers[one["function"]],
+                one.get("trace_parent", ""),
+            )
+        )
         for one in instructions
     ]
     return {"error": error, "functions": functions, "results": results}
