@@ -120,6 +120,9 @@ async def test_sweep_takes_over_at_the_end_of_the_lease_and_not_before(
     ages_s = [value for name, value, _ in told.values if name == "voice.outbox.age"]
     assert ages_s
     assert min(ages_s) >= 0  # an alert looks at how late it was
+    assert [value for name, value, _ in told.values if name == "voice.takeovers"] == [1]
+    (taken,) = told.named("take over")
+    assert dict(taken.attributes or {})["session.id"] == session_id
     await stage.bury()
 
 

@@ -20,6 +20,7 @@ from tests.unit.boundary_parts import (
     problem_in,
     raising,
 )
+from tests.unit.span_fakes import traced
 
 
 @pytest.mark.parametrize("kind", every_error(), ids=lambda kind: kind.__name__)
@@ -86,6 +87,14 @@ async def test_http_boundary_answers_a_crash_without_a_word_of_it() -> None:
         "status": 500,
         "code": "internal",
     }
+
+
+async def test_http_boundary_counts_whom_it_turns_away() -> None:
+    """Somebody who tries keys or signatures shows up in a chart."""
+    with traced() as told:
+        response = await answer_of(raising(errors.UnauthorizedError(SAID)))
+    assert response.status_code == 401
+    assert told.values == [("voice.refusals", 1, {"what": "request"})]
 
 
 async def test_http_boundary_answers_when_it_is_cancelled() -> None:
