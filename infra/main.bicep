@@ -94,16 +94,6 @@ module identity 'app/identity.bicep' = {
   }
 }
 
-module network 'app/network.bicep' = if (vnetEnabled) {
-  name: 'network'
-  scope: group
-  params: {
-    name: '${abbreviations.network}${token}'
-    location: location
-    tags: tags
-  }
-}
-
 module monitoring 'app/monitoring.bicep' = {
   name: 'monitoring'
   scope: group
@@ -194,14 +184,14 @@ module cosmos 'app/cosmos.bicep' = {
   }
 }
 
-module endpoints 'app/endpoints.bicep' = if (vnetEnabled) {
-  name: 'endpoints'
+module network 'app/network.bicep' = if (vnetEnabled) {
+  name: 'network'
   scope: group
   params: {
-    prefix: abbreviations.endpoint
+    name: '${abbreviations.network}${token}'
+    endpointPrefix: abbreviations.endpoint
     location: location
     tags: tags
-    networkName: network.outputs.name
     storageId: storage.outputs.id
     vaultId: vault.outputs.id
     openAiId: ai.outputs.openAiId
@@ -249,7 +239,6 @@ module functionApp 'app/function.bicep' = {
   // Without its roles the app starts, fails and is restarted until they have spread.
   dependsOn: [
     roles
-    endpoints
   ]
 }
 

@@ -1,7 +1,13 @@
 // A network of two subnets: where the functions go out, and where the stores are reached.
 param name string
+param endpointPrefix string
 param location string
 param tags object
+param storageId string
+param vaultId string
+param openAiId string
+param redisId string
+param cosmosId string
 
 resource guard 'Microsoft.Network/networkSecurityGroups@2024-05-01' = {
   name: '${name}-nsg'
@@ -52,5 +58,19 @@ resource network 'Microsoft.Network/virtualNetworks@2024-05-01' = {
   }
 }
 
+module endpoints 'endpoints.bicep' = {
+  name: 'endpoints'
+  params: {
+    prefix: endpointPrefix
+    location: location
+    tags: tags
+    networkName: network.name
+    storageId: storageId
+    vaultId: vaultId
+    openAiId: openAiId
+    redisId: redisId
+    cosmosId: cosmosId
+  }
+}
+
 output functionSubnetId string = '${network.id}/subnets/functions'
-output name string = network.name
