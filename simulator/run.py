@@ -60,6 +60,9 @@ Let the phone ring, then read what was said (the id is in the first answer):
     -d '{{"caller": "{CALLER}", "callee": "{CALLEE}", "script": [{{"say": "What is your fee refund policy?"}}]}}'
   curl -s {acs}/_sim/calls
 
+Read the text messages and e-mails, with their codes:
+  curl -s {acs}/_sim/messages
+
 Ctrl-C stops everything.
 """
 

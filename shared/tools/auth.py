@@ -14,6 +14,7 @@ from shared.tools.context import (
 )
 from shared.tools.customers import Customer, Customers
 from shared.tools.failures import ToolRefusedError
+from shared.tools.policy import ToolPolicy
 from shared.tools.registration import DATA_SOURCE, ToolRegistrar
 from shared.types import Json
 
@@ -51,6 +52,7 @@ def register(registry: ToolRegistrar) -> None:
         },
         verify_client_identity,
         tags={"auth"},
+        policy=ToolPolicy(),
     )
 
 

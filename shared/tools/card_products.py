@@ -3,10 +3,12 @@
 from shared.tools.cards import CardProduct, Cards, answers, score_of, words_of
 from shared.tools.context import ToolContext
 from shared.tools.failures import ToolRetryError
+from shared.tools.policy import ToolPolicy
 from shared.tools.registration import DATA_SOURCE, ID_PATTERN, ToolRegistrar
 from shared.types import Json
 
 _SHOWN = 3
+_FOR_ALL = ToolPolicy()
 
 _SEARCH_CARD_PRODUCTS: Json = {
     "name": "search_card_products",
@@ -77,7 +79,9 @@ def register(registry: ToolRegistrar) -> None:
         (_GET_CARD_DETAILS, get_card_details, "cards"),
         (_SEARCH_FAQS, search_credit_card_faqs, "faq"),
     ):
-        registry.register(schema["name"], schema, executor, tags={"banking", topic})
+        registry.register(
+            schema["name"], schema, executor, tags={"banking", topic}, policy=_FOR_ALL
+        )
 
 
 async def search_card_products(arguments: Json, context: ToolContext) -> Json:

@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[2]
 HEAVY_SDKS = (
     *("openai", "azure.cosmos", "azure.identity", "azure.cognitiveservices.speech"),
     *("azure.monitor", "azure.communication.callautomation", "redis", "jinja2", "jsonschema"),
-    *("jwt", "aiohttp"),
+    *("jwt", "aiohttp", "azure.communication.sms", "azure.communication.email", "msrest"),
 )
 MAX_IMPORTED_MODULES = 160
 """Beyond those of `azure.functions`; 138 when this was written."""

@@ -3,23 +3,27 @@
 What a tool does when all goes well stands in its own file, and once more in the table here.
 """
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 
 import pytest
 
 from shared.errors import UpstreamError
-from shared.tools.context import Channel, ToolContext
+from shared.records.documents import Document
+from shared.tools.context import Channel, ToolContext, ToolServices
 from shared.tools.embedded import embedded_services
+from shared.tools.failures import ToolFailedError
 from shared.tools.policy import Authentication
 from shared.tools.registry import build_registry
 from shared.tools.run import run_tool
 from shared.types import Json
 from tests.unit.bank import bank
 from tests.unit.document_fakes import FakeDocuments
-from tests.unit.tool_fakes import MARCUS, FakeLedger, context, emily, services
+from tests.unit.tool_fakes import MARCUS, SESSION, FakeLedger, context, emily, services
 
 REGISTRY = build_registry()
 CARD: Json = {"card_product_id": "travel-rewards"}
+PAPER = Document("cards", "p", "i", {}, "e")
 
 
 @dataclass(frozen=True)
@@ -298,3 +302,30 @@ async def test_refusals_are_audited(caplog: pytest.LogCaptureFixture) -> None:
         "agent",
     )
     assert "TX-90008" not in str(facts)
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda to: to.documents.read("cards", "p", "i"),
+        lambda to: to.documents.create(PAPER),
+        lambda to: to.documents.upsert(PAPER),
+        lambda to: to.documents.replace(PAPER),
+        lambda to: to.documents.select("cards", "p"),
+        lambda to: to.documents.find("cards", where={"a": 1}),
+        lambda to: to.documents.write_together("cards", "p", [PAPER]),
+        lambda to: to.code_store.put(SESSION, "n", "d", tries=1, ttl_s=1),
+        lambda to: to.code_store.attempt(SESSION, "n", ["d"], by=""),
+        lambda to: to.code_store.drop(SESSION, "n"),
+        lambda to: to.limits.take("s", limit=1, ttl_s=1),
+        lambda to: to.limits.give_back("s"),
+        lambda to: to.delivery.send_sms("+1", "t"),
+        lambda to: to.delivery.send_email("a", "s", "t"),
+    ],
+)
+async def test_what_is_not_configured_says_so(
+    ask: Callable[[ToolServices], Awaitable[object]],
+) -> None:
+    """Nothing stands in for a service that is not there: neither an empty list nor a yes."""
+    with pytest.raises(ToolFailedError):
+        await ask(embedded_services())
