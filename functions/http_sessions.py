@@ -70,10 +70,11 @@ async def post_turn(req: func.HttpRequest) -> func.HttpResponse:
 @bp.route(route="sessions/{session_id}", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
 @http_boundary(access=Access.KEY)
 async def get_session(req: func.HttpRequest) -> func.HttpResponse:
-    """The session's state, its turns with where their time went, and the facts it holds."""
+    """The session's state, its turns with where their time went, its facts, and what it cost."""
     runner = await resources().runner.get()
     visit = await runner.look(SessionId(req.route_params["session_id"]))
-    return json_response(visit.details())
+    prices = resources().settings.prices
+    return json_response({**visit.details(), "cost": visit.cost(prices)})
 
 
 @bp.route(

@@ -15,6 +15,7 @@ from shared.agent.summary import Summarizer
 from shared.agent.toolbox import RegisteredTools
 from shared.auth.signatures import CallbackSigner
 from shared.calls.archivist import Archivist
+from shared.calls.books import BooksOfThisProcess
 from shared.calls.chat import Chat
 from shared.calls.events import called_number
 from shared.calls.executor import CommandExecutor
@@ -24,7 +25,6 @@ from shared.calls.state import CallState
 from shared.calls.sweeper import Sweeper
 from shared.calls.telephony import Telephony, TelephonyOptions
 from shared.clock import Clock
-from shared.latency.report import times_of
 from shared.openai.client import ApiKey, base_url_of
 from shared.pools.lazy import Lazy
 from shared.settings import Settings
@@ -139,6 +139,7 @@ async def build_reports(parts: Parts) -> Reports:
         await parts.documents.get() if settings.cosmos_endpoint else None,
         ttl_s=settings.archive_ttl_s,
         clock=parts.clock,
+        prices=settings.prices,
     )
 
 
@@ -168,7 +169,7 @@ async def build_runner(parts: Parts) -> CallRunner:
             lease_s=settings.lease_s,
             silent_call_s=settings.silent_call_s,
         ),
-        on_turn=lambda record: store.tally.note(times_of(record)),
+        books=BooksOfThisProcess(store.tally, settings.prices),
     )
 
 

@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 
+from shared.cost.prices import LIST_PRICES, Prices, is_price_name, price
 from shared.environment import (
     Reader,
     base64_text,
@@ -23,6 +25,20 @@ _LEVEL = one_of("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 def _levels(text: str) -> dict[str, str]:
     """Read ``shared.calls=DEBUG,azure.core=INFO``."""
     return {name: _LEVEL(level) for name, level in pairs(text).items()}
+
+
+def _prices(text: str) -> dict[str, Decimal]:
+    """Read ``gpt-4o/input=2.50,acs/inbound_ms=0.0085`` over the list prices."""
+    own = {name: price(amount) for name, amount in pairs(text).items()}
+    if not all(map(is_price_name, own)):
+        raise ValueError
+    return {**LIST_PRICES, **own}
+
+
+def _currency(text: str) -> str:
+    if len(text) != 3 or not text.isalpha():
+        raise ValueError
+    return text.upper()
 
 
 class NotConfiguredError(AppError):
@@ -56,6 +72,10 @@ class Settings:
     """Of a collector that speaks OTLP over HTTP."""
     trace_content: bool
     """Spans keep what people say. Never where real people call."""
+
+    # money
+    prices: Prices
+    """What usage costs; list prices where the settings say nothing."""
 
     # Azure Communication Services
     acs_endpoint: str
@@ -193,6 +213,11 @@ class Settings:
             lease_s=read("LEASE_S", positive, default=20.0),
             sweep_period_s=read("SWEEP_PERIOD_S", positive, default=15.0),
             silent_call_s=read("SILENT_CALL_S", positive, default=180.0),
+            prices=Prices(
+                table=read("PRICES", _prices, default=LIST_PRICES),
+                currency=read("PRICE_CURRENCY", _currency, default="USD"),
+                memory_mb=read("INSTANCE_MEMORY_MB", whole, default=2048),
+            ),
         )
         for problem in (*settings._contradictions(), *settings._database_contradictions()):
             read.problem(problem)

@@ -29,6 +29,7 @@ from simulator.acs import (
 )
 from simulator.app_client import AppClient
 from simulator.appinsights import waterfall
+from simulator.bill import bill
 from simulator.knowledge import sources_in
 from simulator.sound_files import keep_sound
 from simulator.stack import CALLEE, CALLER, Plan, Stack, Telemetry
@@ -143,6 +144,7 @@ async def run(stack: Stack, *, wav_folder: Path | None = None) -> list[str]:
     failures, missed = failures_of(call, session), missed_goals(call, session, lines)
     if stack.plan.telemetry is not Telemetry.NONE:
         failures += await print_trace(stack, session_id)
+    print(bill(session["cost"]))
     if missed and stack.plan.has_open_vocabulary and (count := misheard(call)):
         print(f"\n{count} of {len(call.said)} lines were misheard, so the call went another way:")
         print("\n".join(f"  {goal}" for goal in missed))

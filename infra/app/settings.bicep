@@ -59,6 +59,11 @@ resource settings 'Microsoft.Web/sites/config@2025-03-01' = {
     APPLICATIONINSIGHTS_CONTROLPLANE_DISABLED: 'true'
     TRACE_CONTENT: 'false'
 
+    // money: list prices; the memory is that of the plan in function.bicep
+    PRICES: ''
+    PRICE_CURRENCY: 'USD'
+    INSTANCE_MEMORY_MB: '2048'
+
     // Azure Communication Services
     ACS_ENDPOINT: communicationEndpoint
     ACS_AUDIENCE: communicationImmutableId

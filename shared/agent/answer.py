@@ -23,6 +23,7 @@ from shared.agent.turn import (
     TurnItem,
     TurnRequest,
 )
+from shared.agent.usage import usage_with
 from shared.clock import Clock
 from shared.errors import UpstreamError, UpstreamTimeoutError
 from shared.latency.stages import Stages
@@ -99,7 +100,7 @@ class Answer:
         self._tool_calls = 0
         self._has_spoken = False
         self._finish = Finished("")
-        self._usage: Json = {"model": "", "input_tokens": 0, "output_tokens": 0}
+        self.usage: Json = {}
 
     @property
     def agent(self) -> AgentName:
@@ -273,9 +274,7 @@ class Answer:
     def _finished(self, text: str) -> Finished:
         if not text and not self._has_spoken:
             raise UpstreamError("the model answered nothing")
-        return replace(self._finish, text=text, usage=self._usage)
+        return replace(self._finish, text=text, usage=self.usage)
 
     def _count(self, completion: Completion) -> None:
-        self._usage["model"] = completion.model
-        self._usage["input_tokens"] += completion.input_tokens
-        self._usage["output_tokens"] += completion.output_tokens
+        self.usage = usage_with(self.usage, completion)

@@ -33,3 +33,5 @@ class Completion:
     output_tokens: int
     model: str
     """The model behind the deployment."""
+    cached_tokens: int = 0
+    """How many of the input tokens the service had read before."""

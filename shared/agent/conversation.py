@@ -7,7 +7,7 @@ fails or the deadline passes. What the model says and does is in `answer.py`.
 import asyncio
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from shared.agent.answer import Answer, ChatModel, Toolbox
 from shared.agent.loader import AgentDefinition, render_line
@@ -84,7 +84,8 @@ class Conversation:
                         yield item
         except AppError as error:
             logger.warning("turn degraded", extra={"error": error.code, "turn": request.turn})
-            yield self._ladder(self._agents[answer.agent], request)
+            ending = self._ladder(self._agents[answer.agent], request)
+            yield replace(ending, usage=answer.usage)
 
     async def _paced(self, answer: Answer) -> AsyncGenerator[TurnItem, None]:
         """Pass the items of *answer* on, break long silences, end it at the deadline."""

@@ -194,6 +194,7 @@ class _Reply:
         self._finish_reason = ""
         self._model = ""
         self._tokens = (0, 0)
+        self._cached_tokens = 0
 
     def add(self, chunk: ChatCompletionChunk) -> str:
         """Take the next chunk; gives the text in it, often none."""
@@ -212,12 +213,15 @@ class _Reply:
         if not all(part.id and part.name for part in parts):
             raise UpstreamError("the model sent a tool call without a name")
         calls = tuple(ToolCall(part.id, part.name, part.arguments) for part in parts)
-        return Completion(self._finish_reason, calls, *self._tokens, self._model)
+        cached = self._cached_tokens
+        return Completion(self._finish_reason, calls, *self._tokens, self._model, cached)
 
     def _add(self, chunk: ChatCompletionChunk) -> str:
         self._model = chunk.model or self._model
         if usage := getattr(chunk, "usage", None):
             self._tokens = (usage.prompt_tokens, usage.completion_tokens)
+            details = getattr(usage, "prompt_tokens_details", None)
+            self._cached_tokens = (details and details.cached_tokens) or 0
         if not chunk.choices:  # the usage, or Azure's verdict on the prompt
             return ""
         choice = chunk.choices[0]

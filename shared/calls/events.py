@@ -228,6 +228,9 @@ class CommandEvent(Event):
 class CommandDone(CommandEvent):
     """ACS accepted it."""
 
+    spoken_chars: int = 0
+    """Characters that were made into sound for it, by ACS or by us; 0 from a file we had."""
+
 
 @dataclass(frozen=True, slots=True)
 class CallAccepted(CommandEvent):
@@ -290,3 +293,5 @@ class TurnFinished(TurnEvent):
     """Whom to try if that fails, in this order."""
     is_degraded: bool = False
     """The turn failed and a canned sentence stands in for the answer."""
+    tokens: dict[str, dict[str, int]] = field(default_factory=dict)
+    """What the models have read and written: by model ``input``, ``cached`` and ``output``."""

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
+from dataclasses import dataclass
 
 from shared.agent.turn import (
     CueKind,
@@ -49,6 +50,16 @@ from shared.telemetry.metrics import CHARACTERS, record
 from shared.types import AgentName, EventId
 
 logger = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Sound:
+    """How a text is heard."""
+
+    url: str | None = None
+    """Where ACS finds it; None: it says it itself."""
+    made_chars: int = 0
+    """Characters that were made into sound for it."""
 
 
 class CommandExecutor:
@@ -110,7 +121,7 @@ class CommandExecutor:
 
     async def _telephone(self, visit: Visit, command: Command, event_id: EventId) -> CommandEvent:
         session_id, call = visit.session_id, visit.state.call_connection_id
-        url: str | None = None
+        sound = _Sound()
         try:
             match command:
                 case Answer():
@@ -121,12 +132,12 @@ class CommandExecutor:
                     return _accepted(event_id, command, leg)
                 case Speak():
                     voice = self._voice_of(command.agent)
-                    url = await self._rendered(visit, command.text, voice)
-                    await self._telephony.speak(call, command, voice, url)
+                    sound = await self._rendered(visit, command.text, voice)
+                    await self._telephony.speak(call, command, voice, sound.url)
                 case Listen():
                     voice = self._voice_of(command.agent)
-                    url = await self._rendered(visit, command.text, voice)
-                    await self._telephony.listen(call, command, voice, url)
+                    sound = await self._rendered(visit, command.text, voice)
+                    await self._telephony.listen(call, command, voice, sound.url)
                 case Transfer():
                     await self._telephony.transfer(call, command)
                 case StartRecording():
@@ -141,23 +152,25 @@ class CommandExecutor:
             return CommandFailed(event_id, command.id, error.failure, error.detail)
         if isinstance(command, Speak | Listen):
             visit.first_words_accepted()
-            record(CHARACTERS, len(command.text), {"renderer": "speech" if url else "acs"})
-        return CommandDone(event_id, command.id)
+            record(CHARACTERS, len(command.text), {"renderer": "speech" if sound.url else "acs"})
+        return CommandDone(event_id, command.id, sound.made_chars)
 
-    async def _rendered(self, visit: Visit, text: str, voice: Voice) -> str | None:
-        """Where ACS finds *text* as sound; None: it says it itself."""
+    async def _rendered(self, visit: Visit, text: str, voice: Voice) -> _Sound:
+        """Where ACS finds *text* as sound, or that it says it itself."""
+        by_acs = _Sound(made_chars=len(text))
         if self._renderer is None or not text:
-            return None
+            return by_acs
         if visit.state.cue is CueKind.TROUBLE:
             # The last prompt was not heard, perhaps because ACS could not fetch it.
             self._renderer.distrust()
-            return None
+            return by_acs
         rendition = await self._renderer.render(text, voice, session_id=visit.session_id)
         if rendition is None:
-            return None
-        if rendition.allocation is not None:
-            visit.spoke(rendition.allocation)
-        return rendition.url
+            return by_acs
+        if rendition.allocation is None:
+            return _Sound(rendition.url)
+        visit.spoke(rendition.allocation)
+        return _Sound(rendition.url, len(text))
 
     async def _run_turn(
         self, visit: Visit, command: RunTurn, owned: Owned
@@ -220,6 +233,7 @@ def _event_of(item: TurnItem, event_id: EventId, command: RunTurn) -> CommandEve
                 transfer_to=Party(item.transfer_to) if item.transfer_to else None,
                 transfer_next=tuple(Party(one) for one in item.transfer_next),
                 is_degraded=item.is_degraded,
+                tokens=item.usage.get("tokens", {}),
             )
         case _:
             return None

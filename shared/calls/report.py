@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 
 from shared.calls.visit import Visit
+from shared.cost.prices import Prices
 from shared.types import Json
 
 SUMMARY = "summary"
@@ -11,8 +12,8 @@ SUMMARY = "summary"
 _RECORDING = "recording:"
 
 
-def report(visit: Visit) -> Json:
-    """What the session was about, what was said and done, where the time went."""
+def report(visit: Visit, prices: Prices | None = None) -> Json:
+    """What the session was about, what was said and done, where the time and the money went."""
     details, messages = visit.details(), visit.transcript()
     context = details.pop("context")
     return {
@@ -25,6 +26,7 @@ def report(visit: Visit) -> Json:
             for key, value in context.items()
             if key.startswith(_RECORDING)
         },
+        **({"cost": visit.cost(prices)} if prices is not None else {}),
     }
 
 

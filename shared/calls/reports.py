@@ -4,6 +4,7 @@ from shared.calls.report import report
 from shared.calls.report_page import report_page
 from shared.calls.visit import look
 from shared.clock import Clock
+from shared.cost.prices import Prices
 from shared.errors import ConflictError, SessionNotFoundError, UpstreamError
 from shared.records.containers import CALLS
 from shared.records.documents import Document, Documents
@@ -17,7 +18,13 @@ class Reports:
     """Finds reports and keeps them."""
 
     def __init__(
-        self, store: SessionStore, documents: Documents | None, *, ttl_s: int, clock: Clock
+        self,
+        store: SessionStore,
+        documents: Documents | None,
+        *,
+        ttl_s: int,
+        clock: Clock,
+        prices: Prices | None = None,
     ) -> None:
         """Read sessions from *store*, archived ones from *documents*.
 
@@ -26,11 +33,13 @@ class Reports:
             documents: None: a report ends with its session.
             ttl_s: How long a kept report stays.
             clock: Says when it was kept.
+            prices: With them the report says what the session cost.
         """
         self._store = store
         self._documents = documents
         self._ttl_s = ttl_s
         self._clock = clock
+        self._prices = prices
 
     async def find(self, session_id: SessionId) -> Json:
         """The report of a session: as it stands now, else as it was archived.
@@ -80,4 +89,4 @@ class Reports:
         return Document(CALLS.name, session_id, session_id, body, etag)
 
     async def _current(self, session_id: SessionId) -> Json:
-        return report(await look(self._store, session_id, self._clock.monotonic))
+        return report(await look(self._store, session_id, self._clock.monotonic), self._prices)

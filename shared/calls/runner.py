@@ -14,6 +14,8 @@ from shared.calls import spans
 from shared.calls.codec import decode_command, encode
 from shared.calls.events import CommandEvent, Event
 from shared.calls.flow import Step, advance
+from shared.calls.journal import Books, NoBooks, account
+from shared.calls.meter import used_between
 from shared.calls.state import CallState, Channel, Phase
 from shared.calls.visit import Owned, Visit, look
 from shared.clock import Clock
@@ -23,7 +25,7 @@ from shared.telemetry.context import log_facts
 from shared.telemetry.logs import get_logger
 from shared.telemetry.metrics import REFUSALS, record
 from shared.telemetry.tracing import current_trace_parent
-from shared.types import CommandId, Json, SessionId
+from shared.types import CommandId, SessionId
 
 logger = get_logger(__name__)
 
@@ -68,7 +70,7 @@ class CallRunner:
         new_state: Callable[[SessionId, Event | None], CallState],
         clock: Clock,
         times: RunnerTimes,
-        on_turn: Callable[[Json], None] = lambda record: None,
+        books: Books | None = None,
     ) -> None:
         """Run calls.
 
@@ -78,9 +80,9 @@ class CallRunner:
             new_state: What a session begins with.
             clock: The time.
             times: How long things may take.
-            on_turn: Told the record of every turn that this process has run, when it is over.
+            books: Told what this process has used, and of every turn it has run.
         """
-        self._on_turn = on_turn
+        self._books = books or NoBooks()
         self._store = store
         self._executor = executor
         self._new_state = new_state
@@ -176,13 +178,11 @@ class CallRunner:
                     due_in_s = self._due_in_s(visit, step, set())
                     await self._store.list_due(visit.session_id, due_in_s)
                 return ()
-            change = self._change(visit, event if is_new else None, step, claims, by)
+            change, step = self._change(visit, event if is_new else None, step, claims, by)
             committed = await self._store.commit(change)
             match committed.outcome:
                 case Outcome.APPLIED:
-                    lease_s = self._times.lease_s
-                    visit.accept(step.state, committed.version, _leased(change), lease_s)
-                    visit.stages.reached("memo_save")
+                    self._accept(visit, step.state, committed.version, change)
                     spans.note_commit(visit, is_new=is_new, taken_over=len(claims))
                     ours = [*(decode_command(one.command) for one in claims), *step.commands]
                     fences = committed.fences
@@ -201,8 +201,13 @@ class CallRunner:
         step: Step,
         claims: Sequence[Pending],
         by: Owned | None,
-    ) -> Commit:
-        """What to write: the step, the memory's changes, and what we take over."""
+    ) -> tuple[Commit, Step]:
+        """What to write: the step, the memory's changes, and what we take over.
+
+        And the step as it is written, with what has been used.
+        """
+        at_ms = round(self._clock.now().timestamp() * 1000)
+        entry, step = account(visit, event, step, at_ms=at_ms)
         change = Commit(
             session_id=visit.session_id,
             event_id=event.id if event else None,
@@ -214,13 +219,18 @@ class CallRunner:
             done=step.done,
             claim=tuple((one.command_id, one.fence) for one in claims),
             owner=(by.command.id, by.fence) if by else None,
-            journal=_journal_entry(event, step) if event else None,
+            journal=entry,
             link_call=step.state.call_connection_id or None,
             link_server_call=(step.state.server_call_id or None)
             if step.state.is_recorded
             else None,
         )
-        return replace(change, due_in_s=self._due_in_s(visit, step, _leased(change)))
+        return replace(change, due_in_s=self._due_in_s(visit, step, _leased(change))), step
+
+    def _accept(self, visit: Visit, state: CallState, version: int, change: Commit) -> None:
+        self._books.used(used_between(visit.state.meter, state.meter))
+        visit.accept(state, version, _leased(change), self._times.lease_s)
+        visit.stages.reached("memo_save")
 
     def _due_in_s(self, visit: Visit, step: Step, leased: set[CommandId]) -> float | None:
         """When somebody should look at the session if nothing more comes."""
@@ -251,7 +261,7 @@ class CallRunner:
             logger.error("commands left to be taken over", extra={"error": error.code})
         finally:
             if visit.turn is not None:
-                self._on_turn(visit.turn.as_json())
+                self._books.turn_over(visit.turn.as_json())
 
     async def _do(self, visit: Visit, owned: Owned) -> None:
         """Do one command and whatever follows from its results, in order."""
@@ -271,10 +281,3 @@ def _leased(change: Commit) -> set[CommandId]:
     """The commands whose leases begin anew with *change*."""
     owner = [change.owner[0]] if change.owner else []
     return {*owner, *(one for one, _ in change.add), *(one for one, _ in change.claim)}
-
-
-def _journal_entry(event: Event, step: Step) -> Json:
-    """What replays the session: the event, and what was decided."""
-    recorded = encode(event)
-    recorded.pop("incoming_call_context", None)  # 8 kB that are worthless once the call is answered
-    return {"event": recorded, "decided": [one.id for one in step.commands]}

@@ -1,10 +1,11 @@
 """What the flow knows of a session: the whole input of a decision, beside the event."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from shared.agent.turn import After, CueKind
 from shared.calls.events import Party
+from shared.calls.meter import Meter
 from shared.types import AgentName, CallConnectionId, CommandId, SessionId
 
 NO_CALL = CallConnectionId("")
@@ -77,6 +78,8 @@ class CallState:
     failures: int = 0
     """Failures of our own side in a row."""
 
+    meter: Meter = field(default_factory=Meter)
+    """What has been used; kept by the runner, of no concern to the flow."""
     serial: int = 0
     """Numbers commands and messages; grows, never restarts."""
     trace_parent: str = ""

@@ -6,8 +6,10 @@ from enum import StrEnum
 
 from shared.calls.codec import decode_state
 from shared.calls.commands import Command, RunTurn
+from shared.calls.meter import usage_key
 from shared.calls.state import CallState
 from shared.calls.turn_record import TurnRecord, turn_key
+from shared.cost.prices import Prices, cost_report
 from shared.errors import SessionNotFoundError
 from shared.latency.stages import Stages
 from shared.speech.rendition import Allocation
@@ -49,6 +51,7 @@ class Visit:
         self.session_id = session_id
         self._monotonic = monotonic
         self.stages = Stages(monotonic, started_at=received_at)
+        self._billed_at = received_at
         self.version = 0
         self.expired: tuple[Pending, ...] = ()
         self._lease_ends: dict[CommandId, float] = {}
@@ -95,10 +98,26 @@ class Visit:
     ) -> None:
         """Take over what was committed; the leases of *ours* begin anew."""
         self._lease_ends |= dict.fromkeys(ours, self._monotonic() + lease_s)
+        self._billed_at = self._monotonic()
         self.state = state
         self.version = version
         self.expired = ()
         self.is_seen = False
+
+    def busy_ms(self) -> int:
+        """How long this process has worked on the session since its last commit."""
+        return round((self._monotonic() - self._billed_at) * 1000)
+
+    def cost(self, prices: Prices) -> Json:
+        """What the session has cost so far, and each of its turns."""
+        return cost_report(prices, self.state.meter.total, self.usage_by_turn())
+
+    def usage_by_turn(self) -> dict[int, dict[str, int]]:
+        """What each turn has used."""
+        kept = (
+            (turn, self.memo.get_context(usage_key(turn))) for turn in range(self.state.turn + 1)
+        )
+        return {turn: usage for turn, usage in kept if usage}
 
     def summary(self) -> Json:
         """Where the session stands, without a word of what was said."""
@@ -119,7 +138,7 @@ class Visit:
         context = {
             key: value
             for key, value in self.memo.context.items()
-            if not key.startswith(turn_key(""))
+            if not key.startswith((turn_key(""), usage_key("")))
         }
         return {**self.summary(), "context": context, "turns": self.turn_records()}
 

@@ -244,5 +244,6 @@ class Stage:
 
 
 def state_of(call: Json, session_id: SessionId) -> Json:
-    """The call's state, comparable between sessions."""
+    """The call's state, comparable between sessions; what it used depends on the time it took."""
+    call = {name: value for name, value in call.items() if name != "meter"}
     return {**call, "session_id": call["session_id"].replace(session_id, "s")}

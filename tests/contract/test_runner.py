@@ -14,8 +14,10 @@ from shared.calls import events as ev
 from shared.calls.codec import decode_event, decode_state
 from shared.calls.commands import Answer
 from shared.calls.flow import advance
+from shared.calls.meter import read_meter, usage_key
 from shared.calls.state import CallState, Phase
 from shared.calls.telephony import CallLeg
+from shared.cost.prices import Prices, sum_of
 from shared.errors import UpstreamError
 from shared.redis.manager import AzureRedisManager
 from shared.redis.round_trips import count_round_trips
@@ -59,6 +61,8 @@ async def run(redis_url: str, script: tuple[str, ...], random: Random | None) ->
             "requests": dict(stage.phone.requests),
             "notes": sorted(stage.noted.values()),
             "journal": await stage.stores[0].journal(session_id),
+            "meter": decode_state(loaded.call).meter,
+            "usage": [loaded.memo.get_context(usage_key(turn), {}) for turn in range(99)],
         }
     finally:
         for manager in managers:
@@ -111,6 +115,19 @@ async def test_runner_journal_replays_to_the_same_state(redis_url: str) -> None:
         assert [one.id for one in step.commands] == entry["decided"]
         state = step.state
     assert state == decode_state(seen["state"])
+
+
+@pytest.mark.parametrize("seed", [None, 3, 11])
+async def test_runner_ledger_is_what_the_journal_says(redis_url: str, seed: int | None) -> None:
+    """Counted once however often and wherever events arrive; turns and line are the whole."""
+    seen = await run(redis_url, SCRIPT, None if seed is None else Random(seed))
+    meter = seen["meter"]
+    assert read_meter(seen["journal"]) == meter
+    said = sum(len(text) for text in seen["heard"] if text)
+    assert meter.total["speech/characters"] == said
+    line = {name: count for name, count in meter.total.items() if name.startswith("acs/")}
+    assert sum_of([*seen["usage"], line]) == meter.total
+    assert Prices().cost_of(meter.total) == Prices().cost_of(read_meter(seen["journal"]).total)
 
 
 def _with_context(event: Json) -> Json:

@@ -49,7 +49,13 @@ async def test_conversation_counts_what_the_model_used() -> None:
     model = FakeChatModel([completion(call("get_account_summary"))], ["Done now.", completion()])
     finished = (await run(model, request()))[-1]
     assert isinstance(finished, Finished)
-    assert finished.usage == {"model": "model-1", "input_tokens": 20, "output_tokens": 10}
+    assert finished.usage == {
+        "model": "model-1",
+        "input_tokens": 20,
+        "cached_tokens": 0,
+        "output_tokens": 10,
+        "tokens": {"model-1": {"input": 20, "cached": 0, "output": 10}},
+    }
 
 
 async def test_conversation_shows_the_model_prompt_history_and_tools() -> None:
