@@ -10,6 +10,7 @@ from tests.bench import (
     bench_call,
     bench_documents,
     bench_import,
+    bench_knowledge,
     bench_package,
     bench_pool,
     bench_speech,
@@ -31,6 +32,7 @@ async def main(redis_url: str) -> None:
         bench_telemetry.run(redis_url),
         bench_documents.run(),
         bench_tools.run(redis_url),
+        bench_knowledge.run(),
     ):
         print()
         for line in await measured:
