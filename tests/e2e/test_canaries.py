@@ -1,12 +1,13 @@
 """A chat, a call and a row of failures full of things that must never be written down."""
 
 import asyncio
+import json
 from urllib.parse import quote
 
 from simulator.acs import HangUp, Say, Step
 from simulator.app_client import AppClient
 from simulator.model import Fault, Timing
-from simulator.stack import CALLEE, Plan, Stack
+from simulator.stack import CALLEE, Plan, Stack, Telemetry
 from tests.canaries import CANARIES, found_in
 from tests.e2e.calls import LIMIT_S, QUICK, SCENARIOS
 
@@ -14,6 +15,7 @@ PLAN = Plan(
     pace=QUICK,
     scenario=SCENARIOS / "echo.yaml",
     timing=Timing(1, 0),
+    telemetry=Telemetry.WORKER,  # log lines, too, go out both ways
     settings={"LOG_LEVEL": "DEBUG"},
 )
 PER_TURN = 12
@@ -30,10 +32,17 @@ async def test_no_sink_holds_what_was_said_in_chats_calls_and_failures() -> None
         await _chat(stack, app)
         await _call(stack)
         await _fail(app)
+        await stack.hosts[0].stop()  # sends what it has held back
         written = "\n".join(host.output() for host in stack.hosts)
+        sent = json.dumps(stack.insights.items)
     assert "session_id=" in written
     assert "turn degraded" in written
     assert found_in(written) == []
+    assert {one["data"]["baseType"] for one in stack.insights.items} >= {
+        *("MessageData", "MetricData", "RemoteDependencyData", "RequestData"),
+    }
+    assert "turn degraded" in sent
+    assert found_in(sent) == []
 
 
 async def _chat(stack: Stack, app: AppClient) -> None:
