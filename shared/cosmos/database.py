@@ -11,6 +11,8 @@ from azure.cosmos.aio import ContainerProxy, CosmosClient
 from shared.cosmos.client import connect_client
 from shared.cosmos.failures import translated
 from shared.errors import NotFoundError, UpstreamError, UpstreamTimeoutError
+from shared.telemetry import names
+from shared.telemetry.tracing import Kind, span
 
 CALL_S = 4.0
 
@@ -49,13 +51,15 @@ class CosmosDatabase:
             ConflictError, NotFoundError, InvalidRequestError, UpstreamError: See
                 `shared.cosmos.failures`.
         """
-        try:
-            async with asyncio.timeout(self._timeout_s):
-                yield
-        except TimeoutError as err:
-            raise UpstreamTimeoutError("the database did not answer in time") from err
-        except AzureError as err:
-            raise translated(err) from err
+        facts = {names.PEER: names.PEER_COSMOS, names.DB_SYSTEM: "cosmosdb"}
+        with span(names.SPAN_COSMOS, facts, kind=Kind.CLIENT, is_current=False, is_detail=True):
+            try:
+                async with asyncio.timeout(self._timeout_s):
+                    yield
+            except TimeoutError as err:
+                raise UpstreamTimeoutError("the database did not answer in time") from err
+            except AzureError as err:
+                raise translated(err) from err
 
     async def container(self, name: str) -> ContainerProxy:
         """A container, looked up once, so that its lack is not taken for that of a document.

@@ -9,7 +9,9 @@ from openai.types import CreateEmbeddingResponse
 from shared.errors import UpstreamError, UpstreamTimeoutError
 from shared.openai.client import ApiKey, connect_client
 from shared.openai.failures import VENDOR_ERRORS, retry_delay_s, translated
+from shared.telemetry import names
 from shared.telemetry.logs import get_logger
+from shared.telemetry.tracing import Attributes, Kind, span
 
 logger = get_logger(__name__)
 
@@ -80,13 +82,22 @@ class OpenAIEmbeddings:
                 padded or cut.
         """
         deadline = asyncio.get_running_loop().time() + deadline_s
-        try:
-            async with asyncio.timeout_at(deadline):
-                response = await self._ask(texts, deadline)
-        except TimeoutError as err:
-            raise UpstreamTimeoutError("the embeddings did not come in time") from err
-        except (*VENDOR_ERRORS, *_UNREADABLE) as err:
-            raise translated(err) from err
+        facts: Attributes = {
+            names.GEN_AI_OPERATION: names.SPAN_EMBEDDINGS,
+            names.GEN_AI_PROVIDER: names.AZURE_OPENAI,
+            names.GEN_AI_SYSTEM: names.AZURE_OPENAI,
+            names.GEN_AI_REQUEST_MODEL: self.model,
+            names.PEER: names.PEER_MODEL,
+        }
+        name = f"{names.SPAN_EMBEDDINGS} {self.model}"
+        with span(name, facts, kind=Kind.CLIENT, is_detail=True):
+            try:
+                async with asyncio.timeout_at(deadline):
+                    response = await self._ask(texts, deadline)
+            except TimeoutError as err:
+                raise UpstreamTimeoutError("the embeddings did not come in time") from err
+            except (*VENDOR_ERRORS, *_UNREADABLE) as err:
+                raise translated(err) from err
         return self._vectors(response, len(texts))
 
     async def aclose(self) -> None:

@@ -26,6 +26,10 @@ SPAN_ACS = "acs"
 """One operation of the telephone service, its repetitions included."""
 SPAN_REDIS = "redis"
 """One round trip to the session store, as part of something else."""
+SPAN_COSMOS = "cosmos"
+"""One call of the database, as part of something else; a document that is not there is a failure
+here as it is for the service."""
+SPAN_EMBEDDINGS = "embeddings"
 
 # --- whose it is ------------------------------------------------------------------------------
 
@@ -92,3 +96,4 @@ PEER_MODEL = "Azure OpenAI"
 PEER_ACS = "Azure Communication Services"
 PEER_SPEECH = "Azure Speech"
 PEER_REDIS = "Redis"
+PEER_COSMOS = "Azure Cosmos DB"
