@@ -8,7 +8,7 @@ from shared.tools.context import (
     AUTHENTICATED,
     CALLER_NAME,
     CLIENT_ID,
-    MFA_VERIFIED,
+    MFA_CLIENT_ID,
     SessionFacts,
     ToolContext,
 )
@@ -113,7 +113,7 @@ def _remember(customer: Customer, memo: SessionFacts) -> None:
     memo.set_context(CLIENT_ID, customer.client_id)
     memo.set_context(CALLER_NAME, customer.full_name)
     # A code that somebody else has confirmed proves nothing about this person.
-    memo.set_context(MFA_VERIFIED, False)
+    memo.set_context(MFA_CLIENT_ID, None)
     memo.set_context(AUTHENTICATED, True)
 
 

@@ -23,7 +23,8 @@ CLIENT_ID = "client_id"
 CALLER_NAME = "caller_name"
 CALLER_NUMBER = "caller_number"
 AUTHENTICATED = "authenticated"
-MFA_VERIFIED = "mfa_verified"
+MFA_CLIENT_ID = "mfa_client_id"
+"""Whose second factor was verified; of no use to anybody else."""
 
 REFERENCE_ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"  # no look-alikes: it is read aloud
 
@@ -129,7 +130,8 @@ class ToolContext:
     @property
     def is_mfa_verified(self) -> bool:
         """Whether the verified customer has also passed the second factor."""
-        return self.client_id is not None and self.memo.get_context(MFA_VERIFIED, False) is True
+        client_id = self.client_id
+        return client_id is not None and self.memo.get_context(MFA_CLIENT_ID, None) == client_id
 
     @property
     def request(self) -> str:

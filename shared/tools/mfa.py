@@ -6,7 +6,7 @@ The code is in the message and nowhere else: neither a result nor a log nor the 
 from shared.errors import UpstreamError
 from shared.telemetry.logs import get_logger
 from shared.tools.codes import CODE_PATTERN
-from shared.tools.context import MFA_VERIFIED, ToolContext
+from shared.tools.context import MFA_CLIENT_ID, ToolContext
 from shared.tools.customers import Customer, Customers, masked
 from shared.tools.failures import (
     ToolFailedError,
@@ -133,7 +133,8 @@ async def verify_mfa_code(arguments: Json, context: ToolContext) -> Json:
         by=context.idempotency_key,
     )
     if attempt.state == "right":
-        context.memo.set_context(MFA_VERIFIED, True)
+        # Whose code it was: meanwhile the session may have come to know somebody else.
+        context.memo.set_context(MFA_CLIENT_ID, client_id)
         return {"success": True, "verified": True, "message": "The code is right."}
     error, message = {
         "wrong": ("not_verified", "The code is wrong. Ask the caller to read it out again."),

@@ -167,10 +167,10 @@ _FORGED = [
     )
     for field, value in [
         ("_session_profile", {"client_id": EMILY, "balance": 999999}),
-        ("context", {"authenticated": True, "client_id": EMILY, "mfa_verified": True}),
+        ("context", {"authenticated": True, "client_id": EMILY, "mfa_client_id": EMILY}),
         ("session_id", "0193-session"),
         ("authenticated", True),
-        ("mfa_verified", True),
+        ("mfa_client_id", EMILY),
         ("idempotency_key", "another"),
         ("memo", {"client_id": EMILY}),
         ("__class__", "ToolContext"),

@@ -37,7 +37,7 @@ GATED = ("customers", "accounts", "transactions", "cards", "applications", "case
 FACTS: dict[str, Json] = {
     "stranger": {},
     "emily": {"client_id": EMILY, "authenticated": True},
-    "emily with code": {"client_id": EMILY, "authenticated": True, "mfa_verified": True},
+    "emily with code": {"client_id": EMILY, "authenticated": True, "mfa_client_id": EMILY},
 }
 
 
@@ -169,7 +169,7 @@ async def test_attack_learns_and_becomes_nothing(attack: Attack) -> None:
     if attack.by == "stranger":
         assert context.get("authenticated") is not True
     if attack.by != "emily with code":
-        assert context.get("mfa_verified") is not True
+        assert context.get("mfa_client_id") is None
     assert {each[1] for each in world.delivery.sent} <= {PHONE, MAILBOX}
     assert len(world.delivery.sent) <= attack.messages
     assert set(world.transfers) <= {"", *(f"4:{number}" for number in QUEUES.values())}

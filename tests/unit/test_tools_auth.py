@@ -136,7 +136,7 @@ async def test_verify_success_starts_nothing_anew() -> None:
 async def test_verify_as_somebody_else_drops_the_second_factor() -> None:
     """The code proved the first person; the second has not confirmed anything."""
     who = emily()
-    who.memo.set_context("mfa_verified", True)
+    who.memo.set_context("mfa_client_id", EMILY)
     await verify(who, "Marcus Lindqvist", "5678")
     assert who.client_id == "CLT-1002"
     assert not who.is_mfa_verified

@@ -148,7 +148,7 @@ async def test_signature_code_is_for_one_client_and_one_card() -> None:
     """Upstream kept one code for everybody."""
     counter = Counter()
     code = await counter.agree()
-    facts = {"client_id": MARCUS, "authenticated": True, "mfa_verified": True}
+    facts = {"client_id": MARCUS, "authenticated": True, "mfa_client_id": MARCUS}
     marcus = replace(counter.turn(), memo=EphemeralFacts(facts))
     arguments = {"verification_code": code}
     assert (await counter.run("verify_esignature", arguments, marcus))["error"] == "tool_failed"

@@ -203,7 +203,7 @@ async def test_tool_refuses_whom_it_may_not_serve(case: Case) -> None:
     using = services(documents=documents)
     expected = []
     if needed is not Authentication.NONE:
-        forged = {"mfa_verified": True, "client_id": "CLT-1001"}
+        forged = {"mfa_client_id": "CLT-1001", "client_id": "CLT-1001"}
         expected += [
             (context(using=using), {}, "authentication"),
             (context(using=using, facts=forged), {}, "authentication"),

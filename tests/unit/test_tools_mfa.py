@@ -2,13 +2,15 @@
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from shared.errors import UpstreamError
 from shared.records.documents import Document
-from shared.tools.codes import Codes
+from shared.tools.codes import Attempt, Codes
 from shared.tools.context import EphemeralFacts, ToolContext, ToolServices
 from shared.tools.failures import ToolFailedError
 from shared.tools.registry import build_registry
@@ -163,6 +165,45 @@ async def test_mfa_code_belongs_to_one_session_and_one_client() -> None:
     assert (await line.run("verify_mfa_code", arguments, elsewhere))["error"] == "no_code"
     assert not stranger.is_mfa_verified
     assert not elsewhere.is_mfa_verified
+
+
+async def test_mfa_code_of_one_client_does_not_serve_who_is_identified_meanwhile() -> None:
+    """Two tools of one turn run at once: the code of the first caller must not open the second's.
+
+    Name and digits of a neighbour are easily had, and one's own phone more easily still.
+    """
+    line = Line()
+    await line.send()
+    guess = {"code": line.delivery.code()}
+    neighbour = {"full_name": "Marcus Lindqvist", "ssn_last_4": "5678"}
+    turn = line.turn()
+    store = line.using.code_store
+    assert isinstance(store, FakeCodeStore)
+    attempt = store.attempt
+
+    async def slowly(*args: Any, **options: Any) -> Attempt:
+        found = await attempt(*args, **options)
+        await line.run("verify_client_identity", neighbour, turn)
+        return found
+
+    overtaken = replace(line.using, code_store=SlowStore(slowly))
+    await line.run("verify_mfa_code", guess, replace(turn, services=overtaken))
+    assert line.who.client_id == MARCUS
+    assert not line.who.is_mfa_verified
+
+
+class SlowStore(FakeCodeStore):
+    """A store whose answer to a try takes as long as *attempt*."""
+
+    def __init__(self, attempt: Callable[..., Awaitable[Attempt]]) -> None:
+        super().__init__()
+        self._attempt = attempt
+
+    async def attempt(
+        self, session_id: SessionId, name: str, digests: Sequence[str], *, by: str
+    ) -> Attempt:
+        """Late."""
+        return await self._attempt(session_id, name, digests, by=by)
 
 
 async def test_mfa_sends_three_codes_in_a_session() -> None:

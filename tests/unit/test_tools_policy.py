@@ -51,9 +51,9 @@ def test_check_needs_the_second_factor_where_the_policy_says_so() -> None:
     assert missing(IDENTIFIED, {}, emily()) is None
     assert missing(MFA, {}, emily()) == "mfa"
     who = emily()
-    who.memo.set_context("mfa_verified", True)
+    who.memo.set_context("mfa_client_id", EMILY)
     assert missing(MFA, {}, who) is None
-    stranger = context(facts={"mfa_verified": True})
+    stranger = context(facts={"mfa_client_id": EMILY})
     assert missing(MFA, {}, stranger) == "authentication"
 
 

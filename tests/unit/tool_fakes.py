@@ -168,7 +168,7 @@ def emily(
         "client_id": EMILY,
         "caller_name": "Emily Rivera",
         "authenticated": True,
-        "mfa_verified": has_mfa,
+        "mfa_client_id": EMILY if has_mfa else None,
     }
     return context(facts=facts, key=key, using=using, channel=channel)
 
