@@ -1,6 +1,7 @@
 """What every database of documents promises: the fake and the real client alike."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
@@ -10,7 +11,11 @@ import pytest
 from shared.errors import ConflictError, NotFoundError, UpstreamError
 from shared.records.documents import Document, Documents, Scalar
 from shared.types import Json
-from tests.contract.cosmos_stage import connected_documents, running_account
+from tests.contract.cosmos_stage import (
+    connected_documents,
+    emulated_documents,
+    running_account,
+)
 from tests.unit.document_fakes import FakeDocuments
 
 
@@ -24,11 +29,19 @@ def ids(documents: list[Document]) -> list[str]:
     return [each.id for each in documents]
 
 
-@pytest.fixture(params=["fake", "cosmos"])
+EMULATOR = os.environ.get("COSMOS_EMULATOR_ENDPOINT")  # noqa: TID251 - not a setting of the app
+"""Another emulator on this machine, for example Microsoft's; it is tried where one is named."""
+
+
+@pytest.fixture(params=["fake", "cosmos", *(["emulator"] if EMULATOR else [])])
 async def documents(request: pytest.FixtureRequest) -> AsyncIterator[Documents]:
     """The database under test, empty."""
     if request.param == "fake":
         yield FakeDocuments()
+        return
+    if request.param == "emulator":
+        async with emulated_documents(EMULATOR or "") as connected:
+            yield connected
         return
     async with running_account() as account, connected_documents(account) as connected:
         yield connected
