@@ -24,8 +24,8 @@ ROOT = "voice_agent"
 OURS = ("shared", "functions", "tests")
 """Levels of loggers with these names are levels of ours."""
 
-_QUIET = ("azure.core", "azure.identity", "httpx2", "httpcore2", "openai")
-"""They log every request at INFO."""
+_QUIET = ("azure.core", "azure.cosmos", "azure.identity", "httpx2", "httpcore2", "openai")
+"""They log every request at INFO, and azure.cosmos the ids of documents with it."""
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
 _EXCEPTION = "exception."

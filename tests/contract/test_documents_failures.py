@@ -1,6 +1,7 @@
 """A database that fails: what is not known is an error with a name, and nothing is done twice."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 
@@ -16,6 +17,7 @@ from shared.errors import (
 )
 from shared.records.cosmos import CosmosDocuments
 from shared.records.documents import Document
+from shared.telemetry.logs import configure_logging
 from simulator.cosmos import EMULATOR_KEY, CosmosStandIn, Fault
 from tests.contract.cosmos_stage import DATABASE, connected_documents, running_account
 
@@ -213,3 +215,18 @@ async def test_cancelled_call_leaves_the_client_usable(
     with pytest.raises(asyncio.CancelledError):
         await call
     assert await documents.read("customers", "p-1", "ada") is None
+
+
+async def test_log_has_no_ids_of_documents(
+    documents: CosmosDocuments, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The SDK would write the ids of customers into every line about a request (G7)."""
+    caplog.set_level(logging.DEBUG)
+    caplog.set_level(logging.DEBUG, logger="azure.cosmos")
+    await documents.read("customers", "p-1", "ada")
+    assert "ada" in caplog.text  # or this test would prove nothing
+    caplog.clear()
+    configure_logging(level="INFO", is_json=True)
+    await documents.read("customers", "p-1", "ada")
+    assert "ada" not in caplog.text
+    assert "p-1" not in caplog.text

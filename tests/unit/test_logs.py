@@ -174,7 +174,7 @@ def test_configure_logging_again_replaces_the_earlier_call() -> None:
 def test_configure_logging_quietens_sdks_that_log_every_request() -> None:
     """One line per HTTP request of ours, with URLs, is neither wanted nor free."""
     written(is_json=False)
-    for name in ("azure.core.pipeline.policies", "azure.identity", "httpx2"):
+    for name in ("azure.core.pipeline.policies", "azure.cosmos", "azure.identity", "httpx2"):
         assert not logging.getLogger(name).isEnabledFor(logging.INFO), name
 
 
