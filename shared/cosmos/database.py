@@ -10,7 +10,7 @@ from azure.cosmos.aio import ContainerProxy, CosmosClient
 
 from shared.cosmos.client import connect_client
 from shared.cosmos.failures import translated
-from shared.errors import NotFoundError, UpstreamError, UpstreamTimeoutError
+from shared.errors import ConflictError, NotFoundError, UpstreamError, UpstreamTimeoutError
 from shared.telemetry import names
 from shared.telemetry.tracing import Kind, span
 
@@ -52,6 +52,7 @@ class CosmosDatabase:
                 `shared.cosmos.failures`.
         """
         facts = {names.PEER: names.PEER_COSMOS, names.DB_SYSTEM: "cosmosdb"}
+        answer: AzureError | None = None
         with span(names.SPAN_COSMOS, facts, kind=Kind.CLIENT, is_current=False, is_detail=True):
             try:
                 async with asyncio.timeout(self._timeout_s):
@@ -59,7 +60,11 @@ class CosmosDatabase:
             except TimeoutError as err:
                 raise UpstreamTimeoutError("the database did not answer in time") from err
             except AzureError as err:
-                raise translated(err) from err
+                if not isinstance(translated(err), NotFoundError | ConflictError):
+                    raise translated(err) from err
+                answer = err  # that is no failure of the database
+        if answer is not None:
+            raise translated(answer) from answer
 
     async def container(self, name: str) -> ContainerProxy:
         """A container, looked up once, so that its lack is not taken for that of a document.

@@ -27,8 +27,7 @@ SPAN_ACS = "acs"
 SPAN_REDIS = "redis"
 """One round trip to the session store, as part of something else."""
 SPAN_COSMOS = "cosmos"
-"""One call of the database, as part of something else; a document that is not there is a failure
-here as it is for the service."""
+"""One call of the database, as part of something else; a missing document is an answer."""
 SPAN_EMBEDDINGS = "embeddings"
 
 # --- whose it is ------------------------------------------------------------------------------
