@@ -4,6 +4,8 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -230,3 +232,20 @@ async def test_log_has_no_ids_of_documents(
     await documents.read("customers", "p-1", "ada")
     assert "ada" not in caplog.text
     assert "p-1" not in caplog.text
+
+
+async def test_client_outlives_a_restart_of_the_database(
+    tmp_path: Path, unused_tcp_port: int
+) -> None:
+    """Its kept connections are dead then; nobody has to restart the app."""
+    place: dict[str, Any] = {"file": tmp_path / "cosmos.sqlite", "port": unused_tcp_port}
+    address = f"http://127.0.0.1:{unused_tcp_port}"
+    documents = CosmosDocuments(CosmosDatabase(address, EMULATOR_KEY, name=DATABASE))
+    async with running_account(**place):
+        stored = await documents.create(ADA)
+    with pytest.raises(UpstreamError):
+        await documents.read("customers", "p-1", "ada")
+    async with running_account(**place):
+        assert await documents.read("customers", "p-1", "ada") == stored
+        await documents.replace(replace(stored, body={"n": 2}))
+        await documents.aclose()
