@@ -62,6 +62,7 @@ class LatencyTool:
         self._monotonic = monotonic
         self._open: list[Timer] = []
         self._run: str | None = None
+        self._has_looked = False
 
     def begin_run(self, label: str = "turn") -> str:
         """Begin a run and make it the current one; its id begins with *label*."""
@@ -74,9 +75,10 @@ class LatencyTool:
 
     def get_current_run(self) -> str | None:
         """The current run: the one begun or set here, else the last one the session knows of."""
-        if self._run is None:
+        if self._run is None and not self._has_looked:
+            self._has_looked = True  # once: reading all notes costs a hundred times a stage
             noted = (one.run for one in reversed(self._memory.stage_notes()) if one.run)
-            return next(noted, None)
+            self._run = next(noted, None)
         return self._run
 
     def start(self, stage: str) -> Timer:

@@ -34,6 +34,8 @@ class Exchange:
     outcome: str = "running"
     """``running``, ``finished``, ``refused`` (an error was answered) or ``aborted`` (the client
     left, or a fault cut the connection)."""
+    usage: dict[str, Any] = field(default_factory=dict)
+    """The token counts of the reply, whether or not it was asked for."""
     _ended: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
 
     async def ended(self, *, timeout_s: float = 5.0) -> str:
@@ -147,7 +149,7 @@ class ScriptedModel:
             self._arrival.notify_all()
         try:
             check_request(body, self._deployments)
-            response = await self._answer(request, body)
+            response = await self._answer(request, exchange)
         except ApiError:
             exchange.end("refused")
             raise
@@ -157,7 +159,8 @@ class ScriptedModel:
         exchange.end("finished")
         return response
 
-    async def _answer(self, request: web.Request, body: dict[str, Any]) -> web.StreamResponse:
+    async def _answer(self, request: web.Request, exchange: Exchange) -> web.StreamResponse:
+        body = exchange.body
         fault = self._faults.popleft() if self._faults else None
         if fault is not None:
             await refuse(request, fault)
@@ -167,6 +170,7 @@ class ScriptedModel:
             logger.warning("script failed", extra={"reason": str(err)})
             raise ApiError(500, "script_error", f"The script failed at {err}") from err
         wire = build_reply(reply, body, self._timing, fault)
+        exchange.usage = wire.usage
         if body.get("stream"):
             return await _send_stream(request, wire, fault)
         return await _send_whole(wire, fault)
