@@ -11,10 +11,10 @@ from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.exceptions import MCPError
 
-from simulator.stack import Plan, Stack
+from simulator.stack import ROOT, Plan, Stack
 from tests.e2e.calls import QUICK, SCENARIOS
 
-PLAN = Plan(pace=QUICK, scenario=SCENARIOS / "refund.yaml")
+PLAN = Plan(pace=QUICK, scenario=SCENARIOS / "refund.yaml", knowledge_folder=ROOT / ".run")
 
 
 @pytest.fixture
@@ -56,6 +56,7 @@ async def test_other_agents_use_the_tools_under_the_same_policy(stack: Stack) ->
                 "search_knowledge_base", {"query": "fee refund policy", "collection": "policies"}
             )
             assert found.structured_content is not None
+            assert found.structured_content["source"] == "cosmos_vector"
             assert found.structured_content["results"][0]["title"] == "Fee Refund Policy"
             refused = await client.call_tool("get_account_summary", {})
             assert refused.is_error

@@ -83,3 +83,4 @@ async def test_demo_command_ends_well(arguments: tuple[str, ...]) -> None:
             await process.wait()
     assert process.returncode == 0, output.decode()
     assert b"the call is over" in output
+    assert b"passages in the Cosmos DB stand-in, found by meaning" in output
