@@ -57,8 +57,11 @@ async def build_tool_services(parts: Parts) -> ToolServices:
     has_database = settings.cosmos_endpoint is not None
     documents = await parts.documents.get() if has_database else NoDocuments()
     return replace(
-        embedded_services(transfer_targets=settings.transfer_targets, clock=parts.clock),
-        knowledge=await parts.knowledge.get(),
+        embedded_services(
+            transfer_targets=settings.transfer_targets,
+            clock=parts.clock,
+            knowledge=await parts.knowledge.get(),
+        ),
         documents=documents,
         limits=RedisLimits(redis),
         code_store=RedisCodes(redis),

@@ -1,5 +1,6 @@
 """Where passages are kept with their vectors: a container of Cosmos DB for NoSQL."""
 
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from shared.cosmos.database import CosmosDatabase
@@ -7,6 +8,7 @@ from shared.errors import NotFoundError, UpstreamError
 from shared.knowledge.chunks import Chunk
 from shared.knowledge.embeddings import Vector
 from shared.knowledge.markdown import COLLECTIONS
+from shared.types import Json
 
 VECTOR_PATH = "/embedding"
 
@@ -50,12 +52,18 @@ class PassageShelf:
         container = await self._database.container(self._container)
         found: list[Kept] = []
         for collection in COLLECTIONS:
-            async with self._database.guarded():
-                rows = container.query_items(
-                    "SELECT c.id, c.digest FROM c", parameters=[], partition_key=collection
-                )
-                found += [Kept(collection, row["id"], row.get("digest", "")) async for row in rows]
+            pages = container.query_items(
+                "SELECT c.id, c.digest FROM c", parameters=[], partition_key=collection
+            ).by_page()
+            # Each page has the time of one call: there may be many.
+            while (rows := await self._next(pages)) is not None:
+                found += [Kept(collection, row["id"], row.get("digest", "")) for row in rows]
         return found
+
+    async def _next(self, pages: AsyncIterator[AsyncIterator[Json]]) -> list[Json] | None:
+        async with self._database.guarded():
+            page = await anext(pages, None)
+            return None if page is None else [row async for row in page]
 
     async def put(self, chunk: Chunk, vector: Vector, digest: str) -> None:
         """Store a passage, whatever was there before."""

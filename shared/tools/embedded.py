@@ -7,17 +7,23 @@ from collections.abc import Mapping
 from shared.clock import Clock, SystemClock
 from shared.knowledge.embedded import EmbeddedKnowledge
 from shared.tools.codes import Codes
-from shared.tools.context import EphemeralFacts, ToolContext, ToolServices
+from shared.tools.context import EphemeralFacts, KnowledgeBase, ToolContext, ToolServices
 from shared.tools.unconfigured import NoCodeStore, NoDelivery, NoDocuments, NoLimits
 
 
 def embedded_services(
-    *, transfer_targets: Mapping[str, str] | None = None, clock: Clock | None = None
+    *,
+    transfer_targets: Mapping[str, str] | None = None,
+    clock: Clock | None = None,
+    knowledge: KnowledgeBase | None = None,
 ) -> ToolServices:
-    """Services that need no account; whatever needs one says that it is not configured."""
+    """Services that need no account; whatever needs one says that it is not configured.
+
+    Without *knowledge* the shipped articles are read and searched.
+    """
     return ToolServices(
         documents=NoDocuments(),
-        knowledge=EmbeddedKnowledge(),
+        knowledge=knowledge or EmbeddedKnowledge(),
         transfer_targets={name.lower(): to for name, to in (transfer_targets or {}).items()},
         clock=clock or SystemClock(),
         limits=NoLimits(),

@@ -85,6 +85,16 @@ async def test_loading_goes_on_where_it_failed(stage: KnowledgeStage, what: str)
     assert len(await stage.shelf.kept()) == len(chunks)
 
 
+async def test_shelf_tells_of_everything_it_holds(stage: KnowledgeStage) -> None:
+    """More than fits on a page of the service: what is overlooked would be embedded again."""
+    for one in passages(120):
+        await stage.shelf.put(one, [0.0] * 383 + [1.0], "digest")
+    kept = await stage.shelf.kept()
+    assert len({one.id for one in kept}) == 120
+    assert {(one.collection, one.digest) for one in kept} == {("faq", "digest")}
+    assert len([one for one in stage.cosmos.exchanges if one.operation == "query"]) > 4
+
+
 async def test_loading_refuses_a_container_for_other_vectors(tmp_path: Path) -> None:
     """Before anything is embedded, or paid for."""
     async with stage_for_other_vectors(tmp_path) as stage:

@@ -54,4 +54,4 @@ async def test_failures_are_not_remembered() -> None:
     with pytest.raises(UpstreamError):
         await queries.of("a", deadline_s=1)
     embeddings.error = None
-    assert await queries.of("a", deadline_s=1) == [1.0]
+    assert list(await queries.of("a", deadline_s=1)) == [1.0]
