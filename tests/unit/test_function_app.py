@@ -23,7 +23,14 @@ ROOT = Path(__file__).parents[2]
 
 HEAVY_SDKS = (
     *("openai", "azure.cosmos", "azure.identity", "azure.cognitiveservices.speech"),
-    *("azure.monitor", "azure.communication.callautomation", "redis", "jinja2", "jsonschema"),
+    *(
+        "azure.monitor",
+        "opentelemetry",
+        "azure.communication.callautomation",
+        "redis",
+        "jinja2",
+        "jsonschema",
+    ),
     *("jwt", "aiohttp", "azure.communication.sms", "azure.communication.email", "msrest"),
 )
 MAX_IMPORTED_MODULES = 160

@@ -1,14 +1,18 @@
 """Measurements: each has a unit, and no label can take any number of values."""
 
+import json
 from dataclasses import replace
 
 import pytest
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
 from shared.agent.turn import CueKind
 from shared.calls.visit import EventOutcome
 from shared.pools.allocation import AllocationTier
 from shared.telemetry import metrics
 from shared.telemetry.metrics import INSTRUMENTS, MAX_NAMES, OTHER, Instrument, Named, OneOf, Sort
+from shared.telemetry.open_telemetry import OpenTelemetryInstruments
 from tests.unit.span_fakes import traced
 
 each_instrument = pytest.mark.parametrize("instrument", INSTRUMENTS, ids=lambda one: one.name)
@@ -80,3 +84,26 @@ def test_nothing_is_recorded_until_telemetry_is_configured() -> None:
         metrics.record(metrics.EVENTS, 1, {"outcome": "applied"})
     metrics.record(metrics.EVENTS, 1, {"outcome": "applied"})
     assert kept.values == [("voice.events", 1, {"outcome": "applied"})]
+
+
+def test_instruments_are_made_of_opentelemetry() -> None:
+    """Counters add up, histograms have our buckets, and both carry unit and labels."""
+    reader = InMemoryMetricReader()
+    provider = MeterProvider([reader], shutdown_on_exit=False)
+    with metrics.recorded_by(OpenTelemetryInstruments(provider)):
+        for outcome in ("applied", "applied", "nonsense"):
+            metrics.record(metrics.EVENTS, 1, {"outcome": outcome})
+        metrics.record(metrics.POOL_WAIT, 30, {"pool": "tts", "tier": "warm"})
+    data = reader.get_metrics_data()
+    assert data is not None
+    exported = json.loads(data.to_json())
+    (scope,) = exported["resource_metrics"][0]["scope_metrics"]
+    events, wait = scope["metrics"]
+    counted = {one["attributes"]["outcome"]: one["value"] for one in events["data"]["data_points"]}
+    assert (events["name"], events["unit"]) == ("voice.events", "{event}")
+    assert counted == {"applied": 2, OTHER: 1}
+    (point,) = wait["data"]["data_points"]
+    assert (wait["unit"], point["attributes"]) == ("ms", {"pool": "tts", "tier": "warm"})
+    assert point["explicit_bounds"] == list(metrics.POOL_WAIT.buckets)
+    assert (point["count"], point["sum"]) == (1, 30)
+    provider.shutdown()
