@@ -196,6 +196,32 @@ async def test_card_is_granted_once() -> None:
     assert (await counter.run("send_card_agreement"))["error"] == "tool_failed"
 
 
+class Cardless(FakeDocuments):
+    """Keeps everything but cards, until it is mended."""
+
+    is_broken = True
+
+    async def upsert(self, document: Document) -> Document:
+        """Fail."""
+        if self.is_broken:
+            raise UpstreamError("the database did not answer in time")
+        return await super().upsert(document)
+
+
+async def test_card_that_was_approved_and_not_issued_is_issued_the_next_time() -> None:
+    """Between the approval and the card an instance may die; the client has signed for one card."""
+    held = [each for name in ("customers", "cards") for each in bank().held(name)]
+    documents = Cardless(held)
+    counter = Counter(documents)
+    await counter.sign(await counter.agree())
+    assert (await counter.run("finalize_card_application"))["error"] == "outcome_unknown"
+    last4 = counter.application()["card_last4"]
+    documents.is_broken = False
+    granted = await counter.run("finalize_card_application")
+    assert granted["card_number_last4"] == last4
+    assert body_of(documents, "cards", "card-travel-rewards")["number_last4"] == last4
+
+
 async def test_card_name_that_is_of_another_card_stops_the_grant() -> None:
     """The model mixed two cards up; the caller signed for one of them."""
     counter = Counter()

@@ -304,6 +304,23 @@ async def test_refusals_are_audited(caplog: pytest.LogCaptureFixture) -> None:
     assert "TX-90008" not in str(facts)
 
 
+async def test_changes_are_audited_and_reading_is_not(caplog: pytest.LogCaptureFixture) -> None:
+    """One line for what was done, another for what was asked for again; none for a look."""
+    who, ledger = emily(), FakeLedger()
+    with caplog.at_level("INFO"):
+        for tool, arguments in (
+            ("get_account_summary", {}),
+            ("refund_fee", {"transaction_id": "TX-90008", "amount": 35}),
+            ("refund_fee", {"transaction_id": "TX-90008", "amount": 36}),
+        ):
+            await run_tool(REGISTRY, tool, arguments, who, ledger)
+    lines = [vars(each) for each in caplog.records if each.getMessage() == "tool ran"]
+    assert [(each["tool"], each["outcome"]) for each in lines] == [
+        ("refund_fee", "done"),
+        ("refund_fee", "idempotency_mismatch"),
+    ]
+
+
 @pytest.mark.parametrize(
     "ask",
     [
