@@ -12,13 +12,16 @@ from shared.tools.context import (
     SessionFacts,
     ToolContext,
 )
-from shared.tools.customers import Customer, Customers
+from shared.tools.customers import Customer, Customers, comparable_name
 from shared.tools.failures import ToolRefusedError
 from shared.tools.policy import ToolPolicy
 from shared.tools.registration import DATA_SOURCE, ToolRegistrar
 from shared.types import Json
 
 MAX_TRIES = 5
+"""Failures of a session."""
+MAX_TRIES_A_NAME = 20
+"""Failures with one name in a day, in whatever sessions: calling again is no way to guess on."""
 _TRIES_TTL_S = 24 * 3600
 
 
@@ -67,12 +70,12 @@ async def verify_client_identity(arguments: Json, context: ToolContext) -> Json:
     Raises:
         ToolRefusedError: No session to verify somebody in, or too many tries.
     """
-    scope = await _take_try(context)
+    scopes = await _take_try(arguments["full_name"], context)
     try:
         customer = await _match(arguments["full_name"], arguments["ssn_last_4"], context)
     except AppError:
         # Our fault, not a guess of the caller's.
-        await context.services.limits.give_back(scope)
+        await _give_back(scopes, context)
         raise
     if customer is None:
         return {
@@ -82,7 +85,7 @@ async def verify_client_identity(arguments: Json, context: ToolContext) -> Json:
             "message": "Name and digits do not match our records. Ask the caller to repeat both.",
             "data_source": DATA_SOURCE,
         }
-    await context.services.limits.give_back(scope)
+    await _give_back(scopes, context)
     _remember(customer, context.memo)
     return {
         "success": True,
@@ -94,19 +97,32 @@ async def verify_client_identity(arguments: Json, context: ToolContext) -> Json:
     }
 
 
-async def _take_try(context: ToolContext) -> str:
-    """Count the try before anything is looked at, so that no two calls share one."""
+async def _take_try(full_name: str, context: ToolContext) -> list[str]:
+    """Count the try before anything is looked at, so that no two calls share one.
+
+    Names are counted whether anybody has them or not, and are not to be read in the counters.
+    """
     if context.session_id is None:
         # Tries are counted in a session; without one they could be repeated for ever.
         raise ToolRefusedError("Verification needs a session.", missing="session")
-    scope = f"identity:{context.session_id}"
-    limits = context.services.limits
-    if not await limits.take(scope, limit=MAX_TRIES, ttl_s=_TRIES_TTL_S):
-        raise ToolRefusedError(
-            "Too many failed tries in this call. Offer to connect the caller with a person.",
-            missing="person",
-        )
-    return scope
+    name = context.services.codes.digest(comparable_name(full_name), "identity")
+    taken: list[str] = []
+    for scope, limit in (
+        (f"identity:{context.session_id}", MAX_TRIES),
+        (f"identity:name:{name}", MAX_TRIES_A_NAME),
+    ):
+        if not await context.services.limits.take(scope, limit=limit, ttl_s=_TRIES_TTL_S):
+            raise ToolRefusedError(
+                "Too many failed tries. Offer to connect the caller with a person.",
+                missing="person",
+            )
+        taken.append(scope)
+    return taken
+
+
+async def _give_back(scopes: list[str], context: ToolContext) -> None:
+    for scope in scopes:
+        await context.services.limits.give_back(scope)
 
 
 def _remember(customer: Customer, memo: SessionFacts) -> None:

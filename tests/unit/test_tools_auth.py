@@ -10,7 +10,7 @@ from shared.records.documents import Document
 from shared.tools import identity
 from shared.tools.context import ToolContext
 from shared.tools.registry import build_registry
-from shared.types import Json
+from shared.types import Json, SessionId
 from tests.unit.bank import bank
 from tests.unit.tool_fakes import EMILY, context, emily, services
 
@@ -120,6 +120,25 @@ async def test_verify_counts_concurrent_tries() -> None:
     who = context()
     results = await asyncio.gather(*(verify(who, digits=f"{each:04}") for each in range(20)))
     assert [each["error"] for each in results].count("not_verified") == 5
+
+
+async def test_verify_counts_tries_by_name_over_all_sessions() -> None:
+    """Ten thousand digits are two thousand calls of five tries: a name is closed after twenty.
+
+    A name that nobody has is closed alike, or the difference would tell who is a customer.
+    """
+    using = services()
+    for name in ("Emily Rivera", "Nobody Atall"):
+        errors = []
+        for number in range(25):
+            who = context(session_id=SessionId(f"s-{len(name)}-{number}"), using=using)
+            errors.append((await verify(who, name, "0000"))["error"])
+        assert errors == ["not_verified"] * 20 + ["refused:person"] * 5
+        last = context(session_id=SessionId(f"s-{len(name)}-last"), using=using)
+        assert (await verify(last, name))["error"] == "refused:person"
+    other = context(session_id=SessionId("s-other"), using=using)
+    assert (await verify(other, "Marcus Lindqvist", "5678"))["success"] is True
+    assert "emily" not in str(using.limits).lower()
 
 
 async def test_verify_success_starts_nothing_anew() -> None:
