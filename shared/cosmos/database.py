@@ -11,6 +11,7 @@ from azure.cosmos.aio import ContainerProxy, CosmosClient
 from shared.cosmos.client import connect_client
 from shared.cosmos.failures import translated
 from shared.errors import ConflictError, NotFoundError, UpstreamError, UpstreamTimeoutError
+from shared.pools.lazy import Lazy
 from shared.telemetry import names
 from shared.telemetry.tracing import Kind, span
 
@@ -39,9 +40,8 @@ class CosmosDatabase:
         self._credential = credential
         self._name = name
         self._timeout_s = timeout_s
-        self._client: CosmosClient | None = None
+        self._client = Lazy(self._connect)
         self._containers: dict[str, ContainerProxy] = {}
-        self._opening = asyncio.Lock()
 
     @asynccontextmanager
     async def guarded(self) -> AsyncIterator[None]:
@@ -77,7 +77,7 @@ class CosmosDatabase:
             return container
         try:
             async with self.guarded():
-                client = await self._connected()
+                client = await self._client.get()
                 container = client.get_database_client(self._name).get_container_client(name)
                 await container.read()
         except NotFoundError as err:
@@ -86,20 +86,21 @@ class CosmosDatabase:
 
     async def aclose(self) -> None:
         """Close the connections."""
-        client, self._client = self._client, None
+        client, self._client = self._client.built, Lazy(self._connect)
         self._containers.clear()
         if client is not None:
             await client.close()
 
-    async def _connected(self) -> CosmosClient:
-        """The client, which has read what the account says of itself."""
-        async with self._opening:
-            if self._client is None:
-                client = connect_client(self._endpoint, self._credential, timeout_s=self._timeout_s)
-                try:
-                    await client.__aenter__()
-                except BaseException:
-                    await client.close()
-                    raise
-                self._client = client
-            return self._client
+    async def _connect(self) -> CosmosClient:
+        """The client, which has read what the account says of itself.
+
+        A caller who has no more time leaves this to go on, so that the next one finds it done.
+        """
+        client = connect_client(self._endpoint, self._credential, timeout_s=self._timeout_s)
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                await client.__aenter__()
+        except BaseException:
+            await client.close()
+            raise
+        return client

@@ -32,6 +32,8 @@ class Call:
     @property
     def operation(self) -> str:
         """What it does, in one word."""
+        if not self.segments:
+            return "account"
         if self.method == "POST":
             for header, name in (
                 ("x-ms-cosmos-is-query-plan-request", "plan"),

@@ -10,7 +10,8 @@ from simulator.cosmos.errors import CosmosError
 
 Kind = OneOf["throttle", "error", "slow", "hang", "cut", "cut_after"]
 KINDS: tuple[str, ...] = get_args(Kind)
-OPERATIONS = ("read", "create", "upsert", "replace", "patch", "delete", "query", "batch")
+_ITEMS = ("read", "create", "upsert", "replace", "patch", "delete", "query", "batch")
+OPERATIONS = (*_ITEMS, "account")
 
 _THROTTLED = 3200
 
@@ -21,7 +22,7 @@ class Fault:
 
     ``throttle`` answers 429, ``error`` answers ``status``, ``slow`` answers after ``delay_ms``,
     ``hang`` never answers, ``cut`` drops the connection before anything is done, ``cut_after``
-    when it is done. Requests for the account's own document never go wrong.
+    when it is done. Requests for the account's own document go wrong by that name only.
     """
 
     kind: Kind
@@ -77,7 +78,8 @@ class Faults:
     def take(self, operation: str) -> Fault | None:
         """The fault of a request, if there is one."""
         for fault in self.waiting:
-            if fault.operation in {None, operation}:
+            is_any = fault.operation is None and operation in _ITEMS
+            if is_any or fault.operation == operation:
                 self.waiting.remove(fault)
                 return fault
         return None

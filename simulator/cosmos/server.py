@@ -126,7 +126,7 @@ class CosmosStandIn:
 
     async def _answer(self, request: web.Request, call: Call) -> Answer:
         self._authority.check(call)
-        fault = self.faults.take(call.operation) if call.segments else None
+        fault = self.faults.take(call.operation)
         if fault is None:
             return answer(self.store, call)
         fault.raise_refusal()

@@ -249,3 +249,24 @@ async def test_client_outlives_a_restart_of_the_database(
         assert await documents.read("customers", "p-1", "ada") == stored
         await documents.replace(replace(stored, body={"n": 2}))
         await documents.aclose()
+
+
+async def test_connection_is_made_though_the_first_caller_leaves(account: CosmosStandIn) -> None:
+    """A check that has two seconds must not begin anew each time on a slow start."""
+
+    def connections() -> int:
+        return sum(each.operation == "account" for each in account.exchanges)
+
+    async with connected_documents(account) as documents:
+        await documents.check()
+    usual = connections()
+    async with connected_documents(account) as documents:
+        account.inject(Fault("slow", operation="account", delay_ms=300))
+        before = len(account.exchanges)
+        caller = asyncio.create_task(documents.check())
+        await account.wait_for_requests(before + 1)
+        caller.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await caller
+        await documents.check()
+    assert connections() == 2 * usual
