@@ -8,6 +8,7 @@ from jsonschema import Draft202012Validator
 
 from shared.agent.answer import ChatModel
 from shared.agent.completions import Completion
+from shared.agent.usage import usage_with
 from shared.errors import UpstreamError
 from shared.telemetry.redaction import redact
 from shared.types import Json
@@ -73,7 +74,7 @@ class Summarizer:
         completion = await self._ask(messages)
         for call in completion.tool_calls:
             if call.name == RECORD_SUMMARY["name"]:
-                return {**_checked(call.arguments), "usage": _usage(completion)}
+                return {**_checked(call.arguments), "usage": usage_with({}, completion)}
         raise UpstreamError("the model gave no summary")
 
     async def _ask(self, messages: Sequence[Json]) -> Completion:
@@ -120,11 +121,3 @@ def _checked(arguments: str) -> Json:
     # The model was told to leave them out. That is a wish; this is not.
     clean = {name: redact(text) for name, text in written.items()}
     return {"status": "ok", "next_step": "", **clean}
-
-
-def _usage(completion: Completion) -> Json:
-    return {
-        "model": completion.model,
-        "input_tokens": completion.input_tokens,
-        "output_tokens": completion.output_tokens,
-    }

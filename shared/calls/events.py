@@ -280,6 +280,9 @@ class AgentSwitched(TurnEvent):
 class SummaryTried(CommandEvent):
     """The model was asked to sum the session up; what it gave is in the session's memory."""
 
+    tokens: dict[str, dict[str, int]] = field(default_factory=dict)
+    """What the model has read and written for it: by model ``input``, ``cached``, ``output``."""
+
 
 @dataclass(frozen=True, slots=True)
 class TurnFinished(TurnEvent):

@@ -113,7 +113,9 @@ class CommandExecutor:
         if self._archivist is not None:
             if visit.memo.get_context(SUMMARY) is None:
                 has_summary = await self._archivist.sum_up(visit)
-                yield SummaryTried(_event_id(owned, 0), command.id)
+                usage = (visit.memo.get_context(SUMMARY) or {}).get("usage", {})
+                tokens = usage.get("tokens", {})
+                yield SummaryTried(_event_id(owned, 0), command.id, tokens)
                 if not has_summary:
                     raise UpstreamError("no summary yet")  # the sweeper comes back to it
             await self._archivist.keep(visit)

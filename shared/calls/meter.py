@@ -16,6 +16,7 @@ from shared.calls.events import (
     RecognizeCanceled,
     RecognizeFailed,
     SpeechRecognized,
+    SummaryTried,
     TonesCollected,
     TurnFinished,
 )
@@ -52,14 +53,15 @@ def metered(meter: Meter, entry: Json) -> Meter:
     """The meter after a journal entry: its event, its ``turn``, ``at_ms`` and ``busy_ms``.
 
     Counts the recognizer from the acceptance of a Listen to its result, the prompt included: the
-    service charges for no more than that. The line counts for the session, not for a turn.
+    service charges for no more than that. The line and the summary at the end count for the
+    session, not for a turn.
     """
     if "event" not in entry or "at_ms" not in entry:
         return meter  # what left a thread, or an entry of an earlier version
     event, at_ms, turn = entry["event"], entry["at_ms"], entry["turn"]
     kind = event["kind"]
+    beside = _tokens_of(event) if kind == SummaryTried.__name__ else {}
     used = {BUSY: entry["busy_ms"], **_used_by(event)}
-    line: dict[str, int] = {}
     if meter.listening_since_ms is not None and kind in _HEARD:
         used[LISTENING] = max(0, at_ms - meter.listening_since_ms)
         meter = replace(meter, listening_since_ms=None)
@@ -71,12 +73,12 @@ def metered(meter: Meter, entry: Json) -> Meter:
         meter = replace(meter, connected_at_ms=at_ms)
     elif kind == CallEnded.__name__ and meter.connected_at_ms is not None:
         direction = OUTBOUND if meter.is_outbound else INBOUND
-        line[direction] = max(0, at_ms - meter.connected_at_ms)
+        beside[direction] = max(0, at_ms - meter.connected_at_ms)
         meter = replace(meter, connected_at_ms=None)
     before = meter.turn if meter.number == turn else {}
     return replace(
         meter,
-        total=_sum(meter.total, used, line),
+        total=_sum(meter.total, used, beside),
         turn=_sum(before, used),
         number=turn,
     )
@@ -103,14 +105,18 @@ def usage_key(turn: int | str) -> str:
 
 def _used_by(event: Json) -> dict[str, int]:
     if event["kind"] == TurnFinished.__name__:
-        return {
-            f"{model}/{kind}": count
-            for model, counts in event.get("tokens", {}).items()
-            for kind, count in counts.items()
-        }
+        return _tokens_of(event)
     if event["kind"] == CommandDone.__name__:
         return {CHARACTERS: event.get("spoken_chars", 0)}
     return {}
+
+
+def _tokens_of(event: Json) -> dict[str, int]:
+    return {
+        f"{model}/{kind}": count
+        for model, counts in event.get("tokens", {}).items()
+        for kind, count in counts.items()
+    }
 
 
 def _sum(*usages: Mapping[str, int]) -> dict[str, int]:

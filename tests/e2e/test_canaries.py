@@ -34,7 +34,7 @@ async def test_no_sink_holds_what_was_said_in_chats_calls_and_failures() -> None
         await _fail(app)
         await stack.hosts[0].stop()  # sends what it has held back
         written = "\n".join(host.output() for host in stack.hosts)
-        sent = json.dumps(stack.insights.items)
+        sent = json.dumps(stack.insights.items, ensure_ascii=False)
     assert "session_id=" in written
     assert "turn degraded" in written
     assert found_in(written) == []

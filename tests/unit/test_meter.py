@@ -71,6 +71,14 @@ def test_meter_tells_a_call_that_we_placed() -> None:
     assert read_meter(calls).total == {"acs/outbound_ms": 60_000}
 
 
+def test_meter_counts_the_summary_beside_the_turns() -> None:
+    """No caller has waited for it."""
+    summary = entry("SummaryTried", 0, 2, command_id="archive-9", tokens=TOKENS)
+    meter = read_meter([summary])
+    assert meter.total["gpt-4o/cached"] == 20
+    assert meter.turn == {}
+
+
 def test_meter_charges_no_line_that_was_never_open() -> None:
     """A caller who gave up while it rang."""
     assert read_meter([entry("CallOffered", 0), entry("CallEnded", 9_000)]).total == {}

@@ -43,7 +43,13 @@ async def test_summary_is_what_the_model_wrote_with_what_it_cost() -> None:
     assert summary == {
         "status": "ok",
         **WRITTEN,
-        "usage": {"model": "gpt", "input_tokens": 40, "output_tokens": 20},
+        "usage": {
+            "model": "gpt",
+            "input_tokens": 40,
+            "cached_tokens": 0,
+            "output_tokens": 20,
+            "tokens": {"gpt": {"input": 40, "cached": 0, "output": 20}},
+        },
     }
     assert model.offered == [["record_summary"]]
 
