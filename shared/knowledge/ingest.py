@@ -35,9 +35,9 @@ _NOT_NEEDED = {
 """What the app must be told and this command need not."""
 
 
-def main() -> int:
-    """Run the command; returns its exit code."""
-    arguments = _arguments()
+def main(words: Sequence[str] | None = None) -> int:
+    """Run the command with *words*, by default those it was called with; returns its exit code."""
+    arguments = _arguments(words)
     try:
         settings = read_settings(arguments.settings)
         chunks = passages_of(read_articles(arguments.folder))
@@ -115,7 +115,7 @@ def _values_of(file: Path | None) -> Mapping[str, str]:
     return {str(name): str(value) for name, value in values.items()}
 
 
-def _arguments() -> argparse.Namespace:
+def _arguments(words: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m shared.knowledge.ingest",
         description=__doc__,
@@ -128,7 +128,7 @@ def _arguments() -> argparse.Namespace:
         metavar="FILE",
         help="a local.settings.json to read beside the environment",
     )
-    return parser.parse_args()
+    return parser.parse_args(words)
 
 
 if __name__ == "__main__":
