@@ -61,6 +61,14 @@ def test_waterfall_keeps_the_order_and_the_repetitions() -> None:
     assert fall.as_json()["parts"][1] == {"stage": "tools", "start_ms": 2.0, "ms": 300.0}
 
 
+def test_waterfall_of_a_very_long_turn_has_few_parts() -> None:
+    """Later ones are added to earlier ones of their name; the sum stays what it is."""
+    steps = [("llm", 0.5), ("tools", 0.25)] * 2 * MAX_PARTS
+    fall = waterfall_of(record_of(steps))
+    assert len(fall.parts) == MAX_PARTS
+    assert sum(one.duration_ms for one in fall.parts) == pytest.approx(fall.total_ms, abs=1)
+
+
 def test_waterfall_as_text_draws_a_bar_for_every_part() -> None:
     """For a terminal: lines that fit, bars that begin where the time began."""
     text = as_text([waterfall_of(RECORD)])
