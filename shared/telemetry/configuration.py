@@ -8,8 +8,10 @@ import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from opentelemetry import _logs as otel_logs
 from opentelemetry import metrics as otel_metrics
 from opentelemetry import trace as otel
+from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import MetricExporter, PeriodicExportingMetricReader
 from opentelemetry.sdk.resources import Resource
@@ -87,9 +89,13 @@ def configure_tracing(
 
 
 def flush() -> None:
-    """Send what is held back; returns when it is sent or has failed."""
-    for provider in (otel.get_tracer_provider(), otel_metrics.get_meter_provider()):
-        if isinstance(provider, TracerProvider | MeterProvider):
+    """Send what is held back; returns when it is sent or has failed.
+
+    The log lines, too: the worker exports them, and holds them back for seconds.
+    """
+    tracer, meter = otel.get_tracer_provider(), otel_metrics.get_meter_provider()
+    for provider in (tracer, otel_logs.get_logger_provider(), meter):
+        if isinstance(provider, TracerProvider | LoggerProvider | MeterProvider):
             provider.force_flush(_FLUSH_MS)
 
 
