@@ -16,7 +16,7 @@ from shared.telemetry import metrics, names, tracing
 from tests.bench.bench_call import TURNS, Figures, one_call
 from tests.contract.call_stage import Phone, Stage
 
-ROUNDS = 6
+ROUNDS = 4
 CALLS = 3
 SCRIPT = ("my balance",) * TURNS
 QUIET = {
