@@ -21,8 +21,9 @@ async def begin_telemetry(settings: Settings) -> None:
             connection_string=settings.applicationinsights_connection_string or "",
             may_hold_content=settings.trace_content,
         )
-    except AppError as error:
-        logger.error("telemetry not configured", extra={"error": error.code})
+    except (AppError, OSError, RuntimeError, ValueError) as error:
+        # The SDK's own troubles, too, such as a folder that cannot be written: callers come first.
+        logger.error("telemetry not configured", extra={"error": type(error).__name__})
         return
     will_flush = flush_at_the_end()
     logger.info("telemetry configured", extra={"is_sent": is_sent, "will_flush": will_flush})
