@@ -2,6 +2,10 @@
 
 Only durations are kept: the reading of a clock means nothing in another process. Starting and
 stopping touches memory alone; what was measured is stored when the session is.
+
+Left out of the interface this keeps: the Redis manager that ``stop`` took to store the whole
+session each time, and the second version's tracker of a turn. What that told is in the record of
+every turn (``shared.calls.turn_record``), in its spans and in the measurements.
 """
 
 import asyncio
