@@ -5,7 +5,7 @@ from http import HTTPStatus
 import azure.functions as func
 
 from functions.boundary import http_boundary
-from functions.wire import json_response
+from functions.wire import body_of, json_response
 from shared.auth.access import Access
 from shared.errors import ForbiddenError
 from shared.resources import resources
@@ -43,7 +43,7 @@ async def post_mcp(req: func.HttpRequest) -> func.HttpResponse:
     _check_origin(req)
     server = await resources().mcp.get()
     headers = {name.lower(): value for name, value in req.headers.items()}
-    return _response(await server.answer(req.get_body(), headers))
+    return _response(await server.answer(body_of(req), headers))
 
 
 @bp.route(route="mcp", methods=["GET", "DELETE"], auth_level=func.AuthLevel.FUNCTION)

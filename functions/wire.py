@@ -24,13 +24,22 @@ def parse_json(req: func.HttpRequest, model: type[T]) -> T:
     Raises:
         InvalidRequestError: Names the fields that are wrong and what they must be, never a value.
     """
-    body = req.get_body() or b"{}"
-    if len(body) > MAX_BODY_BYTES:
-        raise InvalidRequestError("the body is too large")
     try:
-        return model.model_validate_json(body)
+        return model.model_validate_json(body_of(req) or b"{}")
     except ValidationError as err:
         raise InvalidRequestError(_problems_of(err)) from None
+
+
+def body_of(req: func.HttpRequest) -> bytes:
+    """The request's body.
+
+    Raises:
+        InvalidRequestError: It is larger than anybody needs.
+    """
+    body = req.get_body()
+    if len(body) > MAX_BODY_BYTES:
+        raise InvalidRequestError("the body is too large")
+    return body
 
 
 def _problems_of(error: ValidationError) -> str:

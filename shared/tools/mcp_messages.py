@@ -54,9 +54,12 @@ def read_message(body: bytes) -> object:
         McpError: It is no JSON.
     """
     try:
-        return json.loads(body)
-    except ValueError:
+        message = json.loads(body)
+        # Half a character is no text: it could be neither stored nor sent back.
+        json.dumps(message, ensure_ascii=False).encode()
+    except (ValueError, RecursionError):
         raise McpError(PARSE_ERROR, "the body is no JSON") from None
+    return message
 
 
 def error_of(error: McpError, request_id: str | int | None) -> Json:

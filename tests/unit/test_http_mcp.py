@@ -6,6 +6,7 @@ from typing import Any
 import azure.functions as func
 import pytest
 
+from functions.wire import MAX_BODY_BYTES
 from shared.pools.lazy import Lazy
 from shared.resources import Resources, use_resources
 from shared.settings import Settings
@@ -59,6 +60,11 @@ async def test_errors_of_older_clients(body: object, status: int) -> None:
     answer = await ask(body)
     assert answer.status_code == status
     assert "error" in json.loads(answer.get_body())
+
+
+async def test_body_that_is_too_large_is_not_read() -> None:
+    """Reading it would hold up every call of the instance."""
+    assert (await ask({**PING, "params": {"text": "x" * MAX_BODY_BYTES}})).status_code == 400
 
 
 @pytest.mark.parametrize(

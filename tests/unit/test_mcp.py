@@ -226,6 +226,8 @@ async def test_requests_that_cannot_be_answered(
         (b"{", PARSE_ERROR),
         (b"\xff", PARSE_ERROR),
         (b"", PARSE_ERROR),
+        (b"[" * 100_000, PARSE_ERROR),
+        (b'{"jsonrpc": "2.0", "id": "\\ud800", "method": "ping"}', PARSE_ERROR),
         (b"[]", INVALID_REQUEST),
         (b"1", INVALID_REQUEST),
         (b'{"jsonrpc": "1.0", "id": 1, "method": "ping"}', INVALID_REQUEST),
