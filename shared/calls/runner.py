@@ -5,13 +5,14 @@ A lost race reloads and advances again. That is cheap: `advance` is pure, and th
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Any, Protocol
 
 from shared.calls import spans
 from shared.calls.codec import decode_command, encode
+from shared.calls.commands import Archive
 from shared.calls.events import CommandEvent, Event
 from shared.calls.flow import Step, advance
 from shared.calls.journal import Books, NoBooks, account
@@ -246,22 +247,32 @@ class CallRunner:
     async def _begin(self, visit: Visit, owned: Sequence[Owned], until: float) -> None:
         if not owned:
             return
-        # Outlives the request on purpose: what it does is in the outbox should the process die.
-        task = asyncio.create_task(self._do_all(visit, owned))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task = self._start(self._do_all(visit, owned))
         await asyncio.wait({task}, timeout=max(0.0, until - self._clock.monotonic()))
 
+    def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        # Outlives the request on purpose: what it does is in the outbox should the process die.
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
     async def _do_all(self, visit: Visit, owned: Sequence[Owned]) -> None:
+        try:
+            await self._do_each(visit, owned)
+        finally:
+            if visit.turn is not None:
+                self._books.turn_over(visit.turn.as_json())
+
+    async def _do_each(self, visit: Visit, owned: Sequence[Owned]) -> None:
+        # What fails stays in the outbox: it is taken over after the lease.
         try:
             for one in owned:
                 await self._do(visit, one)
         except AppError as error:
-            # Left in the outbox: the sweeper or the next event takes it over after the lease.
             logger.error("commands left to be taken over", extra={"error": error.code})
-        finally:
-            if visit.turn is not None:
-                self._books.turn_over(visit.turn.as_json())
+        except Exception:  # asyncio would log it as it is, with what a caller said in its text
+            logger.exception("command crashed")
 
     async def _do(self, visit: Visit, owned: Owned) -> None:
         """Do one command and whatever follows from its results, in order."""
@@ -274,7 +285,11 @@ class CallRunner:
                         logger.info("command given up", extra={"command": owned.command.id})
                         return
                     for follower in followers:
-                        await self._do(visit, follower)
+                        if isinstance(follower.command, Archive):
+                            # Whoever waits for a reply does not wait for the summary of it all.
+                            self._start(self._do_each(visit, [follower]))
+                        else:
+                            await self._do(visit, follower)
 
 
 def _leased(change: Commit) -> set[CommandId]:

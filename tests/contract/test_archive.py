@@ -1,6 +1,7 @@
 """What becomes of a session that is over: summed up and kept, once, whatever fails meanwhile."""
 
 import asyncio
+import gc
 import json
 import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
@@ -13,9 +14,11 @@ from shared.agent.completions import Completion, TextDelta, ToolCall
 from shared.agent.summary import Summarizer
 from shared.calls import events as ev
 from shared.calls.archivist import MAX_TRIES, Archivist
+from shared.calls.flow import MAX_FAILURES
 from shared.calls.report import report
 from shared.calls.reports import Reports
 from shared.calls.runner import RunnerTimes
+from shared.calls.state import Phase
 from shared.clock import SystemClock
 from shared.errors import SessionNotFoundError, UpstreamError
 from shared.redis.manager import AzureRedisManager
@@ -94,9 +97,10 @@ class Over:
 
 
 @asynccontextmanager
-async def over(redis_url: str) -> AsyncIterator[Over]:
+async def over(redis_url: str, model: WritingModel | None = None) -> AsyncIterator[Over]:
     """One instance whose leases end at once."""
-    manager, model, documents = AzureRedisManager(url=redis_url), WritingModel(), FakeDocuments()
+    manager, documents = AzureRedisManager(url=redis_url), FakeDocuments()
+    model = model or WritingModel()
     store = SessionStore(manager, instance_id="a", lease_s=5, ttl_s=600, clock=SystemClock())
     reports = Reports(store, documents, ttl_s=TTL_S, clock=SystemClock())
     archivist = Archivist(Summarizer(model, timeout_s=5), reports)
@@ -127,6 +131,56 @@ async def test_session_that_is_over_is_kept_once(redis_url: str) -> None:
         await call.stage.runners[0].receive(call.session_id, ev.CallEnded(EventId("again")))
         await call.stage.runners[0].drain()
         assert (call.documents.writes_total, call.model.asked) == (1, 1)
+
+
+class PartingModel(WritingModel):
+    """Breaks in every turn, which ends a chat; sums up when it may."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.may_sum_up = asyncio.Event()
+
+    async def stream(
+        self, messages: Sequence[Json], *, tools: Sequence[Json] = (), **more: Any
+    ) -> AsyncGenerator[TextDelta | Completion, None]:
+        """A summary, once it may be; else nothing."""
+        if [one["function"]["name"] for one in tools] != ["record_summary"]:
+            raise UpstreamError("the model is down")
+        await self.may_sum_up.wait()
+        async for item in super().stream(messages, tools=tools, **more):
+            yield item
+
+
+async def test_last_reply_does_not_wait_for_the_summary(redis_url: str) -> None:
+    """The chat is over and answered while the model still sums it up."""
+    model = PartingModel()
+    async with over(redis_url, model) as call:
+        runner, chat = call.stage.runners[0], ev.ChatOpened(EventId("open"), None)
+        await runner.receive(call.session_id, chat, begins_session=True)
+        async with asyncio.timeout(20):
+            for number in range(MAX_FAILURES):
+                said = ev.TextReceived(EventId(f"t{number}"), "hello")
+                visit = await runner.receive(call.session_id, said, within_s=600)
+        assert (visit.state.phase, call.archived()) == (Phase.ENDED, [])
+        model.may_sum_up.set()
+        await runner.drain()
+        assert len(call.archived()) == 1
+
+
+async def test_command_that_crashes_says_nothing_of_what_was_said(
+    redis_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It stays to be taken over; neither we nor asyncio log the text of the error."""
+    loop, unseen = asyncio.get_running_loop(), list[dict[str, Any]]()
+    loop.set_exception_handler(lambda _, context: unseen.append(context))
+    async with over(redis_url) as call:
+        call.documents.failure = ZeroDivisionError("what the caller said")
+        await call.play()
+        gc.collect()
+        await asyncio.sleep(0)
+        assert await call.open_commands() == ["archive"]
+    assert unseen == []
+    assert "what the caller said" not in caplog.text
 
 
 async def test_archive_waits_for_a_database_that_is_down(redis_url: str) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace as changed
 from typing import Any
 
-from shared.errors import AppError, ConflictError, NotFoundError, UpstreamError
+from shared.errors import ConflictError, NotFoundError, UpstreamError
 from shared.records.containers import CONTAINERS, PARTITION_FIELD
 from shared.records.documents import (
     Document,
@@ -24,7 +24,7 @@ class FakeDocuments:
     """A `Documents`; ``failure`` is raised by whatever is asked while it is set."""
 
     def __init__(self, documents: Sequence[Document] = ()) -> None:
-        self.failure: AppError | None = None
+        self.failure: Exception | None = None
         self.writes_total = 0
         self._stored: dict[Place, Document] = {}
         self._versions = itertools.count(1)

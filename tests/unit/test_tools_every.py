@@ -199,7 +199,7 @@ async def test_tool_refuses_arguments_that_its_schema_forbids(case: Case) -> Non
 async def test_tool_refuses_whom_it_may_not_serve(case: Case) -> None:
     """A stranger, somebody else's id, a missing second factor: refused before anything is read."""
     documents, needed = bank(), policy_of(case)
-    documents.failure = AssertionError("it was read")  # type: ignore[assignment]
+    documents.failure = AssertionError("it was read")
     using = services(documents=documents)
     expected = []
     if needed is not Authentication.NONE:
