@@ -16,7 +16,7 @@ from shared.telemetry.digits import find_numbers
 
 _MAX_DEPTH = 8
 
-_MAYBE = re.compile(r"\d{3}|\d\W{1,3}\d|@|eyJ|[Bb]earer |[?&][\w-]{3,}=|[ \[(]at[ \])]", re.ASCII)
+_MAYBE = re.compile(r"\d{3}|\d\W{1,3}\d|@|eyJ|[Bb]earer |[?&][\w-]{3,}=|[ \[(]at[ \])]")
 """A text without any of these has nothing to take out; most log lines end here."""
 
 _SECRETS = re.compile(

@@ -105,6 +105,7 @@ def test_redact_takes_out_phone_numbers_of_many_countries(example: PhoneExample)
         "sip:+14155550100@sbc.example",
         "order 415-555-0100",
         "415-555-0100 x12",
+        "phone \u0660\u0667\u0669\u0661\u0662\u0663\u0664\u0665\u0666\u0667\u0668",
     ],
 )
 def test_redact_takes_out_phone_numbers_as_people_write_them(text: str) -> None:
