@@ -2,8 +2,10 @@
 
 import re
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
+from shared.errors import ConflictError
 from shared.records.containers import CARDS
 from shared.records.documents import Document, Documents
 from shared.types import Json
@@ -77,8 +79,9 @@ class Cards:
         return [each.body for each in await self._documents.select(CARDS.name, client_id)]
 
     async def issue(self, client_id: str, card_id: str, body: Json) -> None:
-        """Keep a card that was approved; the second time it is the same card."""
-        await self._documents.upsert(Document(CARDS.name, client_id, card_id, body))
+        """Keep a card that was approved; one that is there already stays as it is."""
+        with suppress(ConflictError):  # by now it may have been blocked, say
+            await self._documents.create(Document(CARDS.name, client_id, card_id, body))
 
 
 def rank_of(tier: str) -> int:

@@ -201,11 +201,11 @@ class Cardless(FakeDocuments):
 
     is_broken = True
 
-    async def upsert(self, document: Document) -> Document:
+    async def create(self, document: Document) -> Document:
         """Fail."""
-        if self.is_broken:
+        if self.is_broken and document.container == "cards":
             raise UpstreamError("the database did not answer in time")
-        return await super().upsert(document)
+        return await super().create(document)
 
 
 async def test_card_that_was_approved_and_not_issued_is_issued_the_next_time() -> None:
@@ -220,6 +220,19 @@ async def test_card_that_was_approved_and_not_issued_is_issued_the_next_time() -
     granted = await counter.run("finalize_card_application")
     assert granted["card_number_last4"] == last4
     assert body_of(documents, "cards", "card-travel-rewards")["number_last4"] == last4
+
+
+async def test_card_that_is_blocked_stays_so_when_it_is_granted_again() -> None:
+    """The answer is the same; what became of the card since is not undone."""
+    counter = Counter()
+    await counter.sign(await counter.agree())
+    await counter.run("finalize_card_application")
+    documents = counter.documents
+    issued = await documents.read("cards", EMILY, "card-travel-rewards")
+    assert issued is not None
+    await documents.replace(replace(issued, body={**issued.body, "status": "blocked"}))
+    assert (await counter.run("finalize_card_application"))["success"] is True
+    assert body_of(documents, "cards", "card-travel-rewards")["status"] == "blocked"
 
 
 async def test_card_name_that_is_of_another_card_stops_the_grant() -> None:
