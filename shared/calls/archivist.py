@@ -4,7 +4,7 @@ from shared.agent.summary import UNAVAILABLE, Summarizer
 from shared.calls.report import SUMMARY
 from shared.calls.reports import Reports
 from shared.calls.visit import Visit
-from shared.errors import UpstreamError
+from shared.errors import InvalidRequestError, UpstreamError
 from shared.telemetry.logs import get_logger
 
 logger = get_logger(__name__)
@@ -38,9 +38,15 @@ class Archivist:
         return True
 
     async def keep(self, visit: Visit) -> None:
-        """Store the session's report; again changes nothing.
+        """Store the session's report, unless it is too large for the database.
+
+        Again changes nothing.
 
         Raises:
             UpstreamError: The store or the database failed; the same call may be made again.
         """
-        await self._reports.keep(visit.session_id)
+        try:
+            await self._reports.keep(visit.session_id)
+        except InvalidRequestError as error:
+            # The database does not take it, however often it is asked: it ends with its session.
+            logger.error("report not kept", extra={"error": error.code, "detail": str(error)})

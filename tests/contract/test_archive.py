@@ -20,7 +20,7 @@ from shared.calls.reports import Reports
 from shared.calls.runner import RunnerTimes
 from shared.calls.state import Phase
 from shared.clock import SystemClock
-from shared.errors import SessionNotFoundError, UpstreamError
+from shared.errors import InvalidRequestError, SessionNotFoundError, UpstreamError
 from shared.redis.manager import AzureRedisManager
 from shared.state.codec import session_key
 from shared.state.store import SessionStore
@@ -193,6 +193,16 @@ async def test_archive_waits_for_a_database_that_is_down(redis_url: str) -> None
         await call.come_back()
         assert len(call.archived()) == 1
         assert (await call.open_commands(), call.model.asked) == ([], 1)
+
+
+async def test_report_that_the_database_never_takes_is_not_offered_for_ever(redis_url: str) -> None:
+    """It is too large now and will be later; it can be read until the session ends."""
+    async with over(redis_url) as call:
+        call.documents.failure = InvalidRequestError("the document is too large")
+        await call.play()
+        assert (await call.open_commands(), call.archived()) == ([], [])
+        call.documents.failure = None
+        assert (await call.reports.find(call.session_id))["transcript"]
 
 
 async def test_archive_waits_for_a_model_that_is_down_and_then_does_without(
