@@ -234,7 +234,7 @@ def _on_command_failed(draft: Draft, event: ev.CommandFailed) -> None:
         leg.on_call_ended(draft, ev.CallEnded(event.id))
     elif kind in ("answer", "dial"):
         draft.end("failed")
-    elif kind == "listen" and draft.state.phase is Phase.RECORDING:
+    elif kind in ("listen", "runturn") and draft.state.cue is CueKind.VOICEMAIL:
         leg.voicemail_failed(draft)
     elif kind in ("listen", "runturn"):
         _had_trouble(draft)

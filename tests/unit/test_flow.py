@@ -364,6 +364,15 @@ def test_flow_promises_no_message_that_is_not_recorded() -> None:
     assert (walk.state.phase, walk.state.outcome) == (Phase.LISTENING, "")
 
 
+def test_flow_claims_no_message_that_the_caller_was_never_told_to_leave() -> None:
+    """The turn that says when to speak breaks: the call goes on, and is none with a voicemail."""
+    walk = asked_for_voicemail()
+    walk.on(ev.CommandDone, walk.command(StartRecording).id)
+    walk.on(ev.CommandFailed, walk.command(RunTurn).id, ev.CommandFailure.UNAVAILABLE)
+    assert walk.command(RunTurn).cue.kind is CueKind.VOICEMAIL_FAILED
+    assert walk.state.outcome == ""
+
+
 def test_flow_tells_the_caller_when_a_message_could_not_be_asked_for() -> None:
     """ACS could not play the prompt: the caller does not know that it is their turn."""
     for failed in (ev.CommandFailed, ev.RecognizeFailed):
