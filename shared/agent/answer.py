@@ -8,6 +8,7 @@ from typing import Protocol
 
 from shared.agent import prompting
 from shared.agent.completions import Completion, TextDelta, ToolCall
+from shared.agent.ending import ending_of, keep_ending
 from shared.agent.loader import AgentDefinition, render_prompt
 from shared.agent.observation import AnswerObserver
 from shared.agent.passing import Passing, arguments_of, name_targets, refused
@@ -99,7 +100,7 @@ class Answer:
         self._tools: list[str] = []
         self._tool_calls = 0
         self._has_spoken = False
-        self._finish = Finished("")
+        self._finish = ending_of(request)
         self.usage: Json = {}
 
     @property
@@ -268,6 +269,8 @@ class Answer:
                 self._finish = Finished("", After.TRANSFER, f"4:{target}", following)
             elif result.get("success") and result.get("voicemail_requested"):
                 self._finish = Finished("", After.VOICEMAIL)
+        if self._finish.after is not After.LISTEN:
+            keep_ending(self._request, self._finish)
 
     # --- words --------------------------------------------------------------------------------
 

@@ -297,6 +297,37 @@ async def test_conversation_takes_a_turn_up_where_it_stands() -> None:
     assert "do not repeat" in model.asked[0][3]["content"]
 
 
+@pytest.mark.parametrize(
+    ("result", "ending"),
+    [
+        (
+            {"success": True, "transfer": {"target": "+15551230000", "next": ["+15551230001"]}},
+            Finished("", After.TRANSFER, "4:+15551230000", ("4:+15551230001",)),
+        ),
+        ({"success": True, "voicemail_requested": True}, Finished("", After.VOICEMAIL)),
+    ],
+)
+async def test_conversation_keeps_what_was_asked_for_when_the_turn_is_taken_over(
+    result: Json, ending: Finished
+) -> None:
+    """The instance died after the tool: what it promised happens, in this turn only."""
+    asked, toolbox = request(), FakeToolbox({"escalate_human": result})
+    with pytest.raises(ZeroDivisionError):
+        await run(
+            FakeChatModel([completion(call("escalate_human"))], [ZeroDivisionError()]),
+            asked,
+            toolbox,
+        )
+    model = FakeChatModel(["I do it now.", completion()])
+    finished = (await run(model, asked, FakeToolbox()))[-1]
+    assert isinstance(finished, Finished)
+    assert replace(finished, text="", usage={}) == ending
+    assert model.offered == [[]]
+    later = (await run(FakeChatModel(["Yes?", completion()]), replace(asked, turn=3)))[-1]
+    assert isinstance(later, Finished)
+    assert later.after is After.LISTEN
+
+
 async def test_conversation_refuses_an_agent_that_is_not_defined() -> None:
     """A session that names an agent of another deployment is an error, not a silent default."""
     with pytest.raises(AgentNotFoundError):
