@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from shared.calls.visit import Visit
 from shared.cost.prices import Prices
+from shared.telemetry.redaction import redact, redact_value
 from shared.types import Json
 
 SUMMARY = "summary"
@@ -13,16 +14,20 @@ _RECORDING = "recording:"
 
 
 def report(visit: Visit, prices: Prices | None = None) -> Json:
-    """What the session was about, what was said and done, where the time and the money went."""
+    """What the session was about, what was said and done, where the time and the money went.
+
+    Numbers and codes that identify or authenticate somebody are taken out: a report lives for
+    months and is read by many. That takes milliseconds of CPU for a long call.
+    """
     details, messages = visit.details(), visit.transcript()
     context = details.pop("context")
     return {
         **details,
         "summary": context.get(SUMMARY),
         "transcript": [_said(one) for one in messages if one["role"] != "tool" and _text(one)],
-        "tools": tool_calls(messages),
+        "tools": redact_value(tool_calls(messages)),
         "recordings": {
-            key.removeprefix(_RECORDING): value
+            key.removeprefix(_RECORDING): redact_value(value)
             for key, value in context.items()
             if key.startswith(_RECORDING)
         },
@@ -48,7 +53,7 @@ def tool_calls(messages: Sequence[Json]) -> list[Json]:
 
 def _said(message: Json) -> Json:
     kept = ("turn", "agent", "role")
-    return {**{name: message.get(name) for name in kept}, "text": _text(message)}
+    return {**{name: message.get(name) for name in kept}, "text": redact(_text(message))}
 
 
 def _text(message: Json) -> str:

@@ -1,5 +1,7 @@
 """Reports of sessions: made from Redis while it knows them, kept in the database for later."""
 
+import asyncio
+
 from shared.calls.report import report
 from shared.calls.report_page import report_page
 from shared.calls.visit import look
@@ -89,4 +91,5 @@ class Reports:
         return Document(CALLS.name, session_id, session_id, body, etag)
 
     async def _current(self, session_id: SessionId) -> Json:
-        return report(await look(self._store, session_id, self._clock.monotonic), self._prices)
+        visit = await look(self._store, session_id, self._clock.monotonic)
+        return await asyncio.to_thread(report, visit, self._prices)

@@ -1,5 +1,6 @@
 """The report of a session, as a value and as a page."""
 
+import json
 from types import SimpleNamespace
 from typing import cast
 
@@ -70,6 +71,23 @@ def test_report_tells_what_was_said_and_done() -> None:
     assert made["summary"]["short"] == "A fee."
     assert (made["outcome"], made["turns"]) == ("caller_left", DETAILS["turns"])
     assert "context" not in made
+
+
+def test_report_holds_no_number_that_identifies_somebody() -> None:
+    """What was said to prove an identity is of no use afterwards, and a report lives for months."""
+    call = {"id": "c", "function": {"name": "v", "arguments": '{"ssn_last_4": "1234"}'}}
+    messages: list[Json] = [
+        {"role": "user", "content": "My code is 482913, call +1 415 555 0132.", "turn": 1},
+        {"role": "assistant", "content": None, "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": "c", "content": '{"balance": 2345.67}'},
+    ]
+    context = {"recording:r": {"text": "my code is 482913"}}
+    seen = SimpleNamespace(
+        details=lambda: {**DETAILS, "context": context}, transcript=lambda: messages
+    )
+    made = json.dumps(report(cast(Visit, seen)))
+    assert [one for one in ("482913", "0132", "1234") if one in made] == []
+    assert "2345.67" in made
 
 
 def test_tool_calls_keep_what_cannot_be_read() -> None:
