@@ -60,7 +60,7 @@ def _rule_of(error_type: str) -> str:
 
 def json_response(value: BaseModel | Json, status: int = HTTPStatus.OK) -> func.HttpResponse:
     """Answer with *value* as JSON."""
-    text = value.model_dump_json() if isinstance(value, BaseModel) else _dumps(value)
+    text = _dumps(value.model_dump(mode="json") if isinstance(value, BaseModel) else value)
     return func.HttpResponse(text, status_code=status, mimetype="application/json")
 
 
@@ -103,4 +103,6 @@ def problem_response(error: AppError, status: HTTPStatus) -> func.HttpResponse:
 
 
 def _dumps(value: Json) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    # A model may write half of a character; the rest of the answer is still worth having.
+    return text.encode(errors="replace").decode()

@@ -10,6 +10,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 
 from shared.agent.answer import Answer, ChatModel, Toolbox
+from shared.agent.ending import ending_of
 from shared.agent.loader import AgentDefinition, render_line
 from shared.agent.prompting import greeting_variables
 from shared.agent.templates import TemplateInvalidError
@@ -136,8 +137,13 @@ class Conversation:
         return Finished(_spoken(template, agent.name, request), after)
 
     def _ladder(self, agent: AgentDefinition, request: TurnRequest) -> Finished:
-        """What to say when there is no answer: apologise, offer a person, say goodbye."""
-        lines = agent.lines
+        """What to say when there is no answer: apologise, offer a person, say goodbye.
+
+        What a tool has already asked for is still done: the history says that it was.
+        """
+        lines, ending = agent.lines, ending_of(request)
+        if ending.after is not After.LISTEN:
+            return replace(ending, text=lines.fillers[0], is_degraded=True)
         rungs = [
             (lines.trouble, After.LISTEN),
             (lines.offer_human, After.LISTEN),

@@ -179,7 +179,9 @@ def _on_turn_finished(draft: Draft, event: ev.TurnFinished) -> None:
         draft.set(failures=0)  # only an answer to what the caller said proves that we are well
     if event.text:
         draft.say("assistant", event.text)
-    is_leaving = draft.state.cue is CueKind.GOODBYE or draft.state.failures >= MAX_FAILURES
+    # A person is what the caller needs most when we have failed too often.
+    is_hopeless = draft.state.failures >= MAX_FAILURES and event.after is After.LISTEN
+    is_leaving = draft.state.cue is CueKind.GOODBYE or is_hopeless
     _after_turn(draft, event, After.HANG_UP if is_leaving else event.after)
 
 

@@ -157,6 +157,19 @@ async def test_conversation_ends_in_a_transfer_when_a_tool_asks_for_one() -> Non
     assert model.offered[1] == []
 
 
+async def test_conversation_still_transfers_when_the_model_has_no_words_for_it() -> None:
+    """The history says that a transfer was asked for: an apology instead would drop the caller."""
+    transfer: Json = {"success": True, "transfer": {"target": "+15550001111", "next": []}}
+    model = FakeChatModel(
+        [completion(call("transfer_call_to_call_center"))], [UpstreamError("down")]
+    )
+    toolbox = FakeToolbox({"transfer_call_to_call_center": transfer})
+    finished = (await run(model, request(), toolbox))[-1]
+    assert isinstance(finished, Finished)
+    assert (finished.text, finished.is_degraded) == (LINES.fillers[0], True)
+    assert (finished.after, finished.transfer_to) == (After.TRANSFER, "4:+15550001111")
+
+
 async def test_conversation_ends_in_a_recording_when_a_tool_asks_for_one() -> None:
     """The model announces it; the call does the rest."""
     model = FakeChatModel([completion(call("leave_voicemail"))], ["I get it ready.", completion()])

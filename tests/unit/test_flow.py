@@ -272,6 +272,15 @@ def test_flow_tells_the_caller_when_the_person_does_not_answer() -> None:
     assert (cue.kind, cue.text) == (CueKind.TRANSFER_FAILED, "busy")
 
 
+def test_flow_transfers_also_when_we_have_failed_too_often() -> None:
+    """A person is what such a caller needs; to hang up instead would be the worst answer."""
+    walk = Walk().listening()
+    for _ in range(MAX_FAILURES - 1):
+        walk.says().turn_ends("Sorry.", is_degraded=True)
+    walk.says().turn_ends("One moment.", after=After.TRANSFER, transfer_to=PERSON, is_degraded=True)
+    assert walk.on(ev.PromptFinished, walk.state.prompt).command(Transfer).target == PERSON
+
+
 def test_flow_tries_the_next_person_before_it_gives_up() -> None:
     """The specialist is busy: the general desk may still help, and the caller is told."""
     walk = Walk().listening().says()

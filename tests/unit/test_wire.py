@@ -143,3 +143,9 @@ def test_problem_response_answers_as_rfc_9457_says() -> None:
         "code": "invalid_request",
         "detail": "to: too long",
     }
+
+
+def test_response_with_half_a_character_is_still_a_response() -> None:
+    """A model may write one; the rest of what was said is still worth reading."""
+    answer = json_response({"text": "a\ud83db"})
+    assert json.loads(answer.get_body()) == {"text": "a?b"}
