@@ -26,8 +26,7 @@ class RegisteredTools:
         needs_phone = set(self._registry.list_tools(tags={TRANSFER_TAG}))
         usable = [one for one in names if channel == "call" or one not in needs_phone]
         # As they are kept: copies of twenty schemas were a quarter of what a turn cost.
-        found = (self._registry.find(one) for one in usable)
-        return [{"type": "function", "function": one.schema} for one in found if one is not None]
+        return self._registry.offer(usable)
 
     async def run(self, request: TurnRequest, name: str, arguments: Json) -> Json:
         """Run a tool; failures and refusals are results too.

@@ -118,7 +118,11 @@ class ToolRegistry:
 
     def get_tools_for_agent(self, names: Iterable[str]) -> list[Json]:
         """The ``tools`` of a model request; an unknown name raises ToolNotFoundError."""
-        return [{"type": "function", "function": self.get_tool_schema(name)} for name in names]
+        return copy.deepcopy(self.offer(names))
+
+    def offer(self, names: Iterable[str]) -> list[Json]:
+        """The same with the schemas as they are kept; whoever reads them changes nothing."""
+        return [{"type": "function", "function": self._find(name).schema} for name in names]
 
     def prepare(self, name: str, arguments: object, context: ToolContext) -> PreparedCall:
         """Decide whether the call may be made; nothing has been done when it raises.
